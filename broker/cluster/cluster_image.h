@@ -1,0 +1,54 @@
+/* The broker's picture of the cluster: immutable, shared by reference, never edited. cluster_state builds the next one and
+ * posts it to every loop; a request uses one image from start to end. */
+#ifndef CLUSTER_CLUSTER_IMAGE_H
+#define CLUSTER_CLUSTER_IMAGE_H
+
+#include "base/topic_partition.h"
+
+struct image_endpoint {
+	const char *listener, *host;
+	int32_t port;
+};
+struct image_broker {
+	int32_t id;
+	int64_t epoch;
+	const char *rack; /* NULL none */
+	const struct image_endpoint *endpoints;
+	size_t endpoint_count;
+};
+struct image_partition {
+	int32_t partition, leader, leader_epoch, partition_epoch;
+	const int32_t *replicas, *isr;
+	size_t replica_count, isr_count;
+};
+struct image_config {
+	const char *key, *value;
+};
+struct image_topic {
+	const char *name;
+	struct uuid id;
+	const struct image_partition *partitions; /* sorted by number */
+	size_t partition_count;
+	const struct image_config *configs; /* overrides */
+	size_t config_count;
+};
+struct cluster_image {
+	_Atomic int refs;
+	int64_t version; /* grows by one per image */
+	const char *cluster_id;
+	int32_t controller_id; /* -1 unknown */
+	int32_t controller_epoch;
+	const struct image_broker *brokers; /* sorted by id */
+	size_t broker_count;
+	const struct image_topic *const *topics; /* sorted by name */
+	size_t topic_count;
+};
+struct cluster_image *cluster_image_shared_ref(struct cluster_image *i);
+void cluster_image_shared_unref(struct cluster_image *i);
+/* Binary searches; NULL when absent. */
+const struct image_topic *cluster_image_topic(const struct cluster_image *i, struct slice name);
+const struct image_topic *cluster_image_topic_by_id(const struct cluster_image *i, const struct uuid *id);
+const struct image_partition *image_topic_partition(const struct image_topic *t, int32_t partition);
+const struct image_broker *cluster_image_broker(const struct cluster_image *i, int32_t id);
+const struct image_endpoint *image_broker_endpoint(const struct image_broker *b, const char *listener);
+#endif

@@ -1,0 +1,3 @@
+noinst_LIBRARIES += libzk.a
+libzk_a_CFLAGS = $(AM_CFLAGS)
+libzk_a_SOURCES =

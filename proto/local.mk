@@ -1,0 +1,18 @@
+# protoc-c writes beside the build; its code is a library of its own with plain -Wall.
+PROTO_FILES = proto/native/frame.proto proto/native/data.proto proto/native/metadata.proto proto/native/admin.proto \
+	proto/native/control.proto
+PROTO_C = $(PROTO_FILES:.proto=.pb-c.c)
+PROTO_H = $(PROTO_FILES:.proto=.pb-c.h)
+EXTRA_DIST += $(PROTO_FILES)
+BUILT_SOURCES += $(PROTO_H)
+CLEANFILES += $(PROTO_C) $(PROTO_H)
+
+proto/native/%.pb-c.c proto/native/%.pb-c.h: $(top_srcdir)/proto/native/%.proto
+	@$(MKDIR_P) proto/native
+	$(AM_V_GEN)$(PROTOC_C) --proto_path=$(top_srcdir)/proto/native --c_out=proto/native $<
+
+noinst_LIBRARIES += libproto.a
+libproto_a_CFLAGS = $(GENERATED_CFLAGS)
+libproto_a_CPPFLAGS = -I$(top_builddir)/proto/native $(PROTOBUF_C_CFLAGS)
+nodist_libproto_a_SOURCES = proto/native/frame.pb-c.c proto/native/data.pb-c.c proto/native/metadata.pb-c.c \
+	proto/native/admin.pb-c.c proto/native/control.pb-c.c
