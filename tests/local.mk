@@ -2,6 +2,10 @@
 AM_TESTS_ENVIRONMENT = CK_FORK=yes;
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
+TESTS += $(TIDY_TESTS)
+TIDY_TESTS = tests/tidy/layers.sh tests/tidy/functions.sh tests/tidy/words.sh tests/tidy/symbols.sh
+EXTRA_DIST += $(TIDY_TESTS) tests/tidy/sources.py tests/tidy/check_layers.py tests/tidy/check_functions.py \
+	tests/tidy/check_words.py tests/tidy/check_symbols.py
 UNIT_TESTS =
 UNIT_LIBS = $(BROKER_LIBS) $(SYSTEM_LIBS) $(CHECK_LIBS)
 include tests/unit/local.mk
