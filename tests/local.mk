@@ -9,3 +9,12 @@ EXTRA_DIST += $(TIDY_TESTS) tests/tidy/sources.py tests/tidy/check_layers.py tes
 UNIT_TESTS =
 UNIT_LIBS = $(BROKER_LIBS) $(SYSTEM_LIBS) $(CHECK_LIBS)
 include tests/unit/local.mk
+
+# What TSan is to look at: the programs that use threads.
+THREADED_TESTS =
+print-threaded-tests:
+	@echo $(THREADED_TESTS)
+print-cppflags:
+	@echo $(DEFS) $(AM_CPPFLAGS) $(CPPFLAGS) $(EVENT_CFLAGS) $(PROTOBUF_C_CFLAGS) $(JANSSON_CFLAGS) -I$(abs_builddir)/proto/native
+fuzz-targets: $(FUZZ_TARGETS)
+.PHONY: print-threaded-tests print-cppflags fuzz-targets
