@@ -237,12 +237,12 @@ static void write_groups(struct byte_writer *w, uint64_t v)
 
 static uint32_t zigzag32(int32_t v)
 {
-	return ((uint32_t)v << 1) ^ (uint32_t)(v >> 31);
+	return ((uint32_t)v << 1) ^ (v < 0 ? UINT32_MAX : 0);
 }
 
 static uint64_t zigzag64(int64_t v)
 {
-	return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+	return ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
 }
 
 void byte_writer_varint(struct byte_writer *w, int32_t v)
