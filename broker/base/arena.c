@@ -25,6 +25,25 @@ void arena_fini(struct arena *a)
 	a->used_bytes = 0;
 }
 
+void arena_reset(struct arena *a)
+{
+	struct arena_block *kept = NULL;
+	while (a->blocks != NULL) {
+		struct arena_block *b = a->blocks;
+		a->blocks = b->next;
+		if (kept == NULL && b->size == ARENA_FIRST_BLOCK)
+			kept = b;
+		else
+			free(b);
+	}
+	if (kept != NULL) {
+		kept->next = NULL;
+		kept->used = 0;
+	}
+	a->blocks = kept;
+	a->used_bytes = 0;
+}
+
 static struct arena_block *add_block(struct arena *a, size_t at_least)
 {
 	size_t size = ARENA_FIRST_BLOCK;

@@ -11,6 +11,8 @@ struct arena {
 };
 void arena_init(struct arena *a, size_t limit_bytes);
 void arena_fini(struct arena *a);
+/* As fini and init again, but keeps one first block for the next use. */
+void arena_reset(struct arena *a);
 /* Aligned to 16, not zeroed. NULL when the limit would be passed: foreign input decides the size. */
 void *arena_alloc(struct arena *a, size_t size) MUST_CHECK;
 void *arena_calloc(struct arena *a, size_t count, size_t size) MUST_CHECK;

@@ -82,6 +82,23 @@ START_TEST(arena_refuses_beyond_its_limit)
 }
 END_TEST
 
+START_TEST(arena_reset_keeps_one_first_block)
+{
+	struct arena a;
+	arena_init(&a, 1 << 20);
+	void *first = arena_alloc(&a, 100);
+	ck_assert_ptr_nonnull(arena_alloc(&a, 100000));
+	arena_reset(&a);
+	ck_assert_uint_eq(a.used_bytes, 0);
+	ck_assert_ptr_eq(arena_alloc(&a, 100), first);
+	arena_reset(&a);
+	ck_assert_ptr_nonnull(arena_alloc(&a, 100000)); /* a large first block is not kept */
+	arena_reset(&a);
+	ck_assert_ptr_eq(arena_alloc(&a, 100), first);
+	arena_fini(&a);
+}
+END_TEST
+
 START_TEST(topic_names_follow_kafkas_rule)
 {
 	char longest[TOPIC_NAME_MAX + 2];
@@ -239,6 +256,6 @@ START_TEST(diag_is_one_line_and_limits_repeats)
 END_TEST
 
 UNIT_MAIN("base", status_rows_are_complete_and_codes_map_back, crc32c_paths_agree,
-	dice_repeat_from_a_seed_and_stay_in_bounds, arena_refuses_beyond_its_limit, topic_names_follow_kafkas_rule,
+	dice_repeat_from_a_seed_and_stay_in_bounds, arena_refuses_beyond_its_limit, arena_reset_keeps_one_first_block, topic_names_follow_kafkas_rule,
 	topic_partition_directory_names_round_trip, manual_scheduler_runs_tasks_jobs_and_timers_in_order,
 	metrics_sum_and_quantiles, diag_is_one_line_and_limits_repeats)
