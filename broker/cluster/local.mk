@@ -1,3 +1,4 @@
 noinst_LIBRARIES += libcluster.a
 libcluster_a_CFLAGS = $(AM_CFLAGS)
-libcluster_a_SOURCES =
+libcluster_a_SOURCES = \
+	broker/cluster/control_messages.c broker/cluster/control_messages.h

@@ -1,0 +1,70 @@
+#include "cluster/control_messages.h"
+#include <stdlib.h>
+
+static void control_topics_free(struct control_topic *topics, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < topics[i].partition_count; j++) {
+			free(topics[i].partitions[j].isr);
+			free(topics[i].partitions[j].replicas);
+		}
+		free(topics[i].partitions);
+		free(topics[i].name);
+	}
+	free(topics);
+}
+
+static void control_brokers_free(struct control_broker *brokers, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < brokers[i].endpoint_count; j++) {
+			free(brokers[i].endpoints[j].listener);
+			free(brokers[i].endpoints[j].host);
+		}
+		free(brokers[i].endpoints);
+		free(brokers[i].rack);
+	}
+	free(brokers);
+}
+
+static void control_configs_free(struct control_topic_config *topics, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < topics[i].entry_count; j++) {
+			free(topics[i].entries[j].key);
+			free(topics[i].entries[j].value);
+		}
+		free(topics[i].entries);
+		free(topics[i].topic);
+	}
+	free(topics);
+}
+
+void control_request_fini(struct control_request *r)
+{
+	switch (r->kind) {
+	case CONTROL_UPDATE_METADATA:
+		control_brokers_free(r->update_metadata.brokers, r->update_metadata.broker_count);
+		control_topics_free(r->update_metadata.topics, r->update_metadata.topic_count);
+		break;
+	case CONTROL_LEADER_AND_ISR:
+		control_topics_free(r->leader_and_isr.topics, r->leader_and_isr.topic_count);
+		break;
+	case CONTROL_STOP_REPLICA:
+		free(r->stop_replica.partitions);
+		break;
+	case CONTROL_UPDATE_CONFIGS:
+		control_configs_free(r->update_configs.topics, r->update_configs.topic_count);
+		break;
+	default:
+		unreachable("a control request of no kind");
+	}
+	enum control_kind kind = r->kind;
+	*r = (struct control_request){.kind = kind};
+}
+
+void control_response_fini(struct control_response *r)
+{
+	free(r->results);
+	*r = (struct control_response){.status = r->status};
+}
