@@ -27,7 +27,6 @@ def test_outage_under_load_is_not_noticed_by_clients(own_zookeeper, tmp_path):
     assert load.returncode == 0, err
     summary = json.loads(out)
     assert summary.get("errors", 0) == 0 and summary["records"] == records, summary
-    wait_for("the broker's registration", lambda: "user" or True)
     client = own_zookeeper.client("/outage")
     wait_for("the broker to be registered again", lambda: client.exists("/brokers/ids/1"), 20)
     wait_for("a controller", lambda: client.exists("/controller"), 20)
@@ -44,7 +43,6 @@ def test_expired_session_is_replaced_without_a_restart(cluster):
     client = cluster.zookeeper.client(cluster.chroot)
     for _ in range(EXPIRATIONS):
         owner = client.get("/brokers/ids/1")[1].ephemeralOwner
-        client.delete("/brokers/ids/1")  # as the expiry leaves it, if the server forgets the session first
         expire(cluster.zookeeper, owner)
         wait_for("a new registration", lambda: client.exists("/brokers/ids/1") and client.get("/brokers/ids/1")[
             1].ephemeralOwner not in (0, owner), 10)
