@@ -43,6 +43,23 @@ int32_t byte_reader_varint(struct byte_reader *r);
 int64_t byte_reader_varlong(struct byte_reader *r);
 /* Unsigned varint of flexible messages, at most 5 bytes. */
 uint32_t byte_reader_uvarint(struct byte_reader *r);
+/* The same without a call for values of one byte, which most fields of a record are. For the loop over records. */
+static inline int32_t byte_reader_short_varint(struct byte_reader *r)
+{
+	if (r->status == STATUS_OK && r->at < r->data.n && r->data.p[r->at] < 0x80) {
+		int32_t v = r->data.p[r->at++];
+		return (v >> 1) ^ -(v & 1);
+	}
+	return byte_reader_varint(r);
+}
+static inline int64_t byte_reader_short_varlong(struct byte_reader *r)
+{
+	if (r->status == STATUS_OK && r->at < r->data.n && r->data.p[r->at] < 0x80) {
+		int64_t v = r->data.p[r->at++];
+		return (v >> 1) ^ -(v & 1);
+	}
+	return byte_reader_varlong(r);
+}
 struct slice byte_reader_bytes(struct byte_reader *r, size_t n);
 void byte_reader_skip(struct byte_reader *r, size_t n);
 

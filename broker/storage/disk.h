@@ -25,7 +25,7 @@ enum disk_open_flags {
 struct disk_stat {
 	int64_t size_bytes;
 	int64_t mtime_ms;
-	bool is_directory;
+	bool is_directory; /* of what a symlink points to */
 	bool is_symlink;
 };
 
@@ -57,7 +57,8 @@ struct disk {
 	const struct disk_ops *ops;
 };
 
-/* The real one. Never follows a symlink in the last component. */
+/* The real one. Opening a file never follows a symlink in the last component (STATUS_PERMISSION); calls on directories
+ * do, since an operator's log.dir may well be one: entries found inside are to be asked for is_symlink. */
 struct disk *disk_system(void);
 
 /* Short reads at the end of the file: ret_n < n and OK. Thread-safe. */
@@ -85,7 +86,7 @@ MUST_CHECK enum status disk_stat(struct disk *d, const char *path, struct disk_s
 MUST_CHECK enum status disk_list(struct disk *d, const char *path, bool (*entry)(void *arg, const char *name), void *arg);
 MUST_CHECK enum status disk_free_bytes(struct disk *d, const char *path, int64_t *ret_bytes);
 MUST_CHECK enum status disk_lock(struct disk *d, const char *path, struct disk_file **ret_file);
-/* Whole small file (<= max) into a NUL-terminated allocation. */
+/* Whole small file (<= max, else STATUS_TOO_LARGE) into a NUL-terminated allocation. */
 MUST_CHECK enum status disk_read_file(struct disk *d, const char *path, size_t max, char **ret_text, size_t *ret_n);
 /* Crash-safe replacement: path.tmp, fsync, rename, fsync of the directory. */
 MUST_CHECK enum status disk_replace_file(struct disk *d, const char *path, struct slice content);

@@ -2,7 +2,7 @@
  * KIP-98. Nothing here allocates per record. */
 #ifndef STORAGE_RECORD_BATCH_H
 #define STORAGE_RECORD_BATCH_H
-#include "base/bytes.h"
+#include "storage/compression.h"
 
 enum {
 	RECORD_BATCH_OVERHEAD = 12,    /* base offset and length */
@@ -10,7 +10,6 @@ enum {
 	RECORD_BATCH_LENGTH_MIN = RECORD_BATCH_HEADER_SIZE - RECORD_BATCH_OVERHEAD,
 	RECORD_BATCH_MAGIC_AT = 16,
 };
-enum compression_type { COMPRESSION_none, COMPRESSION_gzip, COMPRESSION_snappy, COMPRESSION_lz4, COMPRESSION_zstd, COMPRESSION_COUNT };
 enum {
 	RECORD_BATCH_CODEC_MASK = 0x07,
 	RECORD_BATCH_LOG_APPEND_TIME = 0x08,
@@ -44,11 +43,11 @@ static inline enum compression_type record_batch_codec(const struct record_batch
 	return (enum compression_type)(b->attributes & RECORD_BATCH_CODEC_MASK);
 }
 
-/* Size of the first batch of s (12 + length) if its length field is sane and <= max; else STATUS_CORRUPT,
+/* Size of the first batch of s (12 + length) if its length field is sane and the size <= max; else STATUS_CORRUPT,
  * STATUS_TRUNCATED when s is shorter than the 12 bytes. s may be shorter than the batch. Any magic. */
 MUST_CHECK enum status record_batch_peek_size(struct slice s, size_t max, size_t *ret_size);
-/* Decodes the header of the one batch at the start of s (all of it must be there). No CRC check.
- * STATUS_TRUNCATED, STATUS_CORRUPT, STATUS_UNSUPPORTED_FOR_MESSAGE_FORMAT for magic 0 and 1. */
+/* Decodes the header of the first batch of s (all of it must be there; more may follow). No CRC check. record_count may
+ * be 0 (compaction). STATUS_TRUNCATED, STATUS_CORRUPT, STATUS_UNSUPPORTED_FOR_MESSAGE_FORMAT for magic 0 and 1. */
 MUST_CHECK enum status record_batch_parse(struct slice s, struct record_batch *ret_batch);
 /* STATUS_CORRUPT_MESSAGE when bytes 21.. do not match. */
 MUST_CHECK enum status record_batch_check_crc(const struct record_batch *b);
@@ -62,11 +61,15 @@ struct record_batch_limits {
 };
 /* Everything a leader checks of a producer's batch (Kafka: LogValidator): exactly one batch in s, CRC, size, counts, no
  * control bit, codec, and each record walked (decompressed streaming, bounded memory). ret_batch->max_timestamp is
- * recomputed from the records; ret_first_bad gets the index of the offending record or -1. Thread-safe, any loop. */
+ * recomputed from the records; ret_first_bad gets the index of the offending record or -1, also on failure. Thread-safe,
+ * any loop.
+ * STATUS_MESSAGE_TOO_LARGE, STATUS_CORRUPT_MESSAGE (cut, CRC, does not inflate, inflates beyond the cap),
+ * STATUS_INVALID_RECORD, STATUS_INVALID_TIMESTAMP, STATUS_UNSUPPORTED_COMPRESSION_TYPE,
+ * STATUS_UNSUPPORTED_FOR_MESSAGE_FORMAT. */
 MUST_CHECK enum status record_batch_validate(struct slice s, const struct record_batch_limits *limits,
 	struct record_batch *ret_batch, int32_t *ret_first_bad);
 
-/* Writes offset and epoch into the stored form (outside the CRC). */
+/* Writes offset and leader epoch into the stored form (outside the CRC). */
 void record_batch_stamp(uint8_t *batch, int64_t base_offset, int32_t leader_epoch);
 /* Sets maxTimestamp and the timestamp type, recomputing the CRC. n is the whole batch. */
 void record_batch_stamp_time(uint8_t *batch, size_t n, int64_t max_timestamp, bool log_append_time);
@@ -98,18 +101,21 @@ MUST_CHECK enum status record_next_header(struct slice *headers, struct record_h
 
 /* Builds one batch in memory of its own: records are encoded as they are added, compressed at finish. */
 struct record_batch_builder;
+/* level 0: the codec's default. */
 struct record_batch_builder *record_batch_builder_new(enum compression_type codec, int level, size_t size_hint);
 void record_batch_builder_free(struct record_batch_builder *b);
 void record_batch_builder_reset(struct record_batch_builder *b);
-/* Bytes the batch would have uncompressed if this record were added. */
+/* Bytes the batch would have uncompressed if this record were added; at most 9 more than it will have, since the
+ * timestamp is not known yet. headers_size: of the encoded pairs, without their count. */
 size_t record_batch_builder_size_with(const struct record_batch_builder *b, size_t key_size, size_t value_size,
 	size_t headers_size);
 size_t record_batch_builder_size(const struct record_batch_builder *b);
 int32_t record_batch_builder_count(const struct record_batch_builder *b);
-/* key.p or value.p NULL: null. Headers: count pairs. */
+/* key.p or value.p NULL: null. Headers: count pairs. Not after finish. */
 void record_batch_builder_add(struct record_batch_builder *b, int64_t timestamp_ms, struct slice key, struct slice value,
 	const struct record_header *headers, int header_count);
 void record_batch_builder_set_producer(struct record_batch_builder *b, int64_t producer_id, int16_t epoch, int32_t sequence);
-/* The finished batch (base offset 0, leader epoch -1); borrowed until reset or free. */
+/* The finished batch (base offset 0, leader epoch -1); borrowed until reset or free. STATUS_INVALID_ARGUMENT without
+ * records. */
 MUST_CHECK enum status record_batch_builder_finish(struct record_batch_builder *b, struct slice *ret_batch);
 #endif
