@@ -43,6 +43,24 @@ struct cluster_image {
 	const struct image_topic *const *topics; /* sorted by name */
 	size_t topic_count;
 };
+
+/* Building. A topic is made once and shared by every image that contains it: the next image copies only what changed. */
+/* Deep copy of *from (partitions are sorted here); one reference for the caller. Any thread may drop the last one. */
+struct image_topic *image_topic_new(const struct image_topic *from);
+void image_topic_shared_unref(struct image_topic *t);
+struct cluster_image_draft {
+	int64_t version;
+	const char *cluster_id; /* NULL: "" */
+	int32_t controller_id, controller_epoch;
+	const struct image_broker *brokers; /* any order; deep-copied */
+	size_t broker_count;
+	struct image_topic *const *topics; /* any order, no name twice; the caller's references move into the image */
+	size_t topic_count;
+};
+struct cluster_image *cluster_image_new(const struct cluster_image_draft *d);
+/* Fills ret_topics (room for topic_count) with the image's topics, one new reference each, sorted by name. */
+void cluster_image_share_topics(const struct cluster_image *i, struct image_topic **ret_topics);
+
 struct cluster_image *cluster_image_shared_ref(struct cluster_image *i);
 void cluster_image_shared_unref(struct cluster_image *i);
 /* Binary searches; NULL when absent. */

@@ -12,7 +12,8 @@ struct partition_log;
 enum replica_command_kind {
 	REPLICA_HOST,      /* at start: the log was found on disk; no role yet */
 	REPLICA_BECOME,    /* leader if `leader` is this broker, else follower */
-	REPLICA_STOP,      /* lets go of the log: closed, not deleted; the answer comes when the files are closed */
+	REPLICA_STOP,      /* no role any more; stays hosted, as after a restart */
+	REPLICA_LET_GO,    /* forgets the partition: nothing on that loop refers to its log afterwards (before deletion) */
 	REPLICA_CONFIGURE, /* new effective topic settings */
 };
 /* One order for one replica, travelling to the owner loop and back. */
@@ -20,7 +21,7 @@ struct replica_command {
 	struct task task;
 	enum replica_command_kind kind;
 	struct topic_partition tp;
-	int32_t leader, leader_epoch, partition_epoch;
+	int32_t leader, leader_epoch, partition_epoch; /* STOP, LET_GO: a negative leader_epoch is not checked */
 	const int32_t *isr, *replicas; /* borrowed until done */
 	size_t isr_count, replica_count;
 	struct topic_settings settings; /* HOST, BECOME, CONFIGURE */

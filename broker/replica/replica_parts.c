@@ -1,0 +1,59 @@
+#include "replica/replica_parts.h"
+
+static void produce_back(struct task *t)
+{
+	struct produce_part *p = CONTAINER_OF(t, struct produce_part, task);
+	expect_on_loop(p->home);
+	p->done(p);
+}
+
+static void list_offsets_back(struct task *t)
+{
+	struct list_offsets_part *p = CONTAINER_OF(t, struct list_offsets_part, task);
+	expect_on_loop(p->home);
+	p->done(p);
+}
+
+static void checkpoint_back(struct task *t)
+{
+	struct checkpoint_part *p = CONTAINER_OF(t, struct checkpoint_part, task);
+	expect_on_loop(p->home);
+	p->done(p);
+}
+
+void replica_parts_answer_produce(struct produce_part *p, struct scheduler *owner, enum status s, bool posted)
+{
+	expect(p->waiter.partition == NULL);
+	p->status = s;
+	if (s != STATUS_OK)
+		p->base_offset = p->log_append_time_ms = p->log_start_offset = -1;
+	if (p->home == owner && !posted) {
+		p->done(p);
+		return;
+	}
+	task_init(&p->task, "produce_back", produce_back);
+	scheduler_post(p->home, &p->task);
+}
+
+void replica_parts_answer_list_offsets(struct list_offsets_part *p, struct scheduler *owner, enum status s)
+{
+	p->status = s;
+	if (s != STATUS_OK)
+		p->offset = p->timestamp = -1;
+	if (p->home == owner) {
+		p->done(p);
+		return;
+	}
+	task_init(&p->task, "list_offsets_back", list_offsets_back);
+	scheduler_post(p->home, &p->task);
+}
+
+void replica_parts_answer_checkpoint(struct checkpoint_part *p, struct scheduler *owner)
+{
+	if (p->home == owner) {
+		p->done(p);
+		return;
+	}
+	task_init(&p->task, "checkpoint_back", checkpoint_back);
+	scheduler_post(p->home, &p->task);
+}
