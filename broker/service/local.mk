@@ -1,3 +1,13 @@
 noinst_LIBRARIES += libservice.a
 libservice_a_CFLAGS = $(AM_CFLAGS)
-libservice_a_SOURCES =
+libservice_a_SOURCES = \
+	broker/service/admin_description.c broker/service/admin_description.h \
+	broker/service/admin_service.c broker/service/admin_service.h broker/service/admin_service_describe.c \
+	broker/service/control_service.c broker/service/control_service.h \
+	broker/service/fetch_service.c broker/service/fetch_service.h \
+	broker/service/leader_hint.c broker/service/leader_hint.h \
+	broker/service/metadata_service.c broker/service/metadata_service.h \
+	broker/service/produce_service.c broker/service/produce_service.h \
+	broker/service/service_loop.c broker/service/service_loop.h \
+	broker/service/service_message.c broker/service/service_message.h \
+	broker/service/topic_settings_cache.h

@@ -1,0 +1,212 @@
+#include "service/fetch_service.h"
+
+#include "base/metrics.h"
+#include "service/service_message.h"
+
+MAGIC(fetch_request, 0x46455443);
+MAGIC(offsets_request, 0x4f465354);
+
+/* A replica this broker does not host although the image knows the partition: another one leads it. */
+static enum status status_seen_by_client(enum status s)
+{
+	return s == STATUS_UNKNOWN_TOPIC_OR_PARTITION ? STATUS_NOT_LEADER_OR_FOLLOWER : s;
+}
+
+static bool needs_hint(enum status s)
+{
+	return s == STATUS_NOT_LEADER_OR_FOLLOWER || s == STATUS_FENCED_LEADER_EPOCH;
+}
+
+/* --- fetch --------------------------------------------------------------- */
+
+static void fail(struct fetch_entry *e, enum status s, char *message)
+{
+	expect(s != STATUS_OK);
+	e->status = s;
+	e->message = message;
+	e->high_watermark = e->log_start_offset = -1;
+	e->record_bytes = 0;
+}
+
+static void fail_part(struct fetch_request *r, struct fetch_entry *e)
+{
+	struct fetch_part *p = e->part;
+	enum status s = status_seen_by_client(p->status);
+	if (s == STATUS_OFFSET_OUT_OF_RANGE)
+		fail(e, s, service_message_format(r->arena,
+			"%s-%d: offset %lld is out of range; the log begins at %lld and ends at or after %lld", e->topic,
+			e->partition, (long long)e->offset, (long long)p->log_start_offset, (long long)p->high_watermark));
+	else
+		fail(e, s, service_message_partition(r->arena, &p->tp, s));
+	/* Told along with the error: where a reader can go on. */
+	e->high_watermark = p->high_watermark;
+	e->log_start_offset = p->log_start_offset;
+	if (needs_hint(s))
+		e->leader = leader_hint_find(service_loop_image(r->service), &p->tp, p->leader, p->leader_epoch, r->listener);
+}
+
+/* Records follow in the order of the entries, as the header will announce them. */
+static void collect(struct delayed_fetch *f)
+{
+	struct fetch_request *r = CAST(fetch_request, f->arg);
+	int64_t bytes = 0;
+	for (size_t i = 0; i < r->entry_count; i++) {
+		struct fetch_entry *e = &r->entries[i];
+		struct fetch_part *p = e->part;
+		if (p == NULL)
+			continue;
+		if (p->status == STATUS_OK) {
+			expect(p->records.size_bytes == p->record_bytes);
+			e->status = STATUS_OK;
+			e->high_watermark = p->high_watermark;
+			e->log_start_offset = p->log_start_offset;
+			e->record_bytes = p->record_bytes;
+			bytes += (int64_t)p->record_bytes;
+			iobuf_append_iobuf(&r->records, &p->records);
+		} else {
+			fail_part(r, e);
+		}
+		iobuf_fini(&p->records);
+	}
+	metrics_add(METRIC_bytes_out, bytes);
+	r->magic = 0;
+	r->done(r);
+}
+
+/* Fills *p when the entry is to be read, else answers it. */
+static bool start_entry(struct fetch_request *r, struct fetch_entry *e, struct fetch_part *p)
+{
+	struct service_partition found;
+	char *message = NULL;
+	e->part = NULL;
+	e->leader = (struct leader_hint){.broker_id = -1, .leader_epoch = -1};
+	*p = (struct fetch_part){.leader = -1, .leader_epoch = -1};
+	enum status s = topic_partition_set(&p->tp, slice_of_str(e->topic), e->partition);
+	if (s == STATUS_OK)
+		s = service_loop_find(r->service, r->arena, &p->tp, &found, &message);
+	if (s != STATUS_OK) {
+		fail(e, s, message);
+		return false;
+	}
+	p->owner = replica_router_owner(r->service->router, &p->tp);
+	p->offset = e->offset;
+	p->max_bytes = e->max_bytes;
+	p->current_leader_epoch = e->current_leader_epoch;
+	e->part = p;
+	return true;
+}
+
+enum status fetch_service_start(struct fetch_request *r)
+{
+	CHECK_MAGIC(service_loop, r->service);
+	expect_on_loop(r->service->scheduler);
+	expect(r->done != NULL);
+	struct fetch_part *parts = arena_alloc(r->arena, (r->entry_count + 1) * sizeof(*parts));
+	if (parts == NULL)
+		return STATUS_TOO_LARGE;
+	r->magic = fetch_request_magic;
+	iobuf_init(&r->records);
+	size_t count = 0;
+	for (size_t i = 0; i < r->entry_count; i++)
+		count += start_entry(r, &r->entries[i], &parts[count]) ? 1 : 0;
+	size_t cap = (size_t)r->service->settings->fetch_max_bytes;
+	r->delayed = (struct delayed_fetch){
+		.magic = delayed_fetch_magic,
+		.home = r->service->scheduler,
+		.parts = parts,
+		.part_count = count,
+		/* An error is told at once (Kafka: ReplicaManager.fetchMessages). */
+		.min_bytes = count == r->entry_count ? r->min_bytes : 0,
+		.max_bytes = r->max_bytes < cap ? r->max_bytes : cap,
+		.max_wait_ms = r->max_wait_ms < FETCH_SERVICE_WAIT_MAX_MS ? r->max_wait_ms : FETCH_SERVICE_WAIT_MAX_MS,
+		.done = collect,
+		.arg = r,
+	};
+	if (count == 0)
+		collect(&r->delayed);
+	else
+		delayed_fetch_start(&r->delayed);
+	return STATUS_OK;
+}
+
+void fetch_service_hurry(struct fetch_request *r)
+{
+	CHECK_MAGIC(fetch_request, r);
+	delayed_fetch_hurry(&r->delayed);
+}
+
+/* --- list offsets -------------------------------------------------------- */
+
+static void fail_offsets(struct offsets_entry *e, enum status s, char *message)
+{
+	expect(s != STATUS_OK);
+	e->status = s;
+	e->message = message;
+	e->offset = e->timestamp = -1;
+	e->leader_epoch = -1;
+}
+
+static void offsets_entry_done(struct list_offsets_part *p)
+{
+	struct offsets_entry *e = p->arg;
+	struct offsets_request *r = CAST(offsets_request, e->request);
+	enum status s = status_seen_by_client(p->status);
+	if (s == STATUS_OK) {
+		e->status = s;
+		e->offset = p->offset;
+		e->timestamp = p->timestamp;
+		e->leader_epoch = p->leader_epoch;
+	} else {
+		fail_offsets(e, s, service_message_partition(r->arena, &p->tp, s));
+		if (needs_hint(s))
+			e->leader = leader_hint_find(service_loop_image(r->service), &p->tp, p->leader, p->leader_epoch,
+				r->listener);
+	}
+	gather_done(&r->gather);
+}
+
+static void start_offsets_entry(struct offsets_request *r, struct offsets_entry *e)
+{
+	struct service_partition found;
+	struct list_offsets_part *p = &e->part;
+	char *message = NULL;
+	e->request = r;
+	e->leader = (struct leader_hint){.broker_id = -1, .leader_epoch = -1};
+	*p = (struct list_offsets_part){.home = r->service->scheduler, .leader = -1, .leader_epoch = -1};
+	enum status s = topic_partition_set(&p->tp, slice_of_str(e->topic), e->partition);
+	if (s == STATUS_OK)
+		s = service_loop_find(r->service, r->arena, &p->tp, &found, &message);
+	if (s == STATUS_OK && e->timestamp_ms < LIST_OFFSETS_MAX_TIMESTAMP) {
+		s = STATUS_INVALID_REQUEST;
+		message = service_message_format(r->arena, "%s-%d: timestamp %lld: use a time in ms, -1, -2 or -3", e->topic,
+			e->partition, (long long)e->timestamp_ms);
+	}
+	if (s != STATUS_OK) {
+		fail_offsets(e, s, message);
+		return;
+	}
+	p->timestamp_ms = e->timestamp_ms;
+	p->current_leader_epoch = e->current_leader_epoch;
+	p->done = offsets_entry_done;
+	p->arg = e;
+	gather_add(&r->gather);
+	replica_manager_list_offsets(replica_router_owner(r->service->router, &p->tp), p);
+}
+
+static void offsets_done(struct gather *g)
+{
+	struct offsets_request *r = CAST(offsets_request, CONTAINER_OF(g, struct offsets_request, gather));
+	r->magic = 0;
+	r->done(r);
+}
+
+void fetch_service_list_offsets(struct offsets_request *r)
+{
+	CHECK_MAGIC(service_loop, r->service);
+	expect_on_loop(r->service->scheduler);
+	r->magic = offsets_request_magic;
+	gather_init(&r->gather, offsets_done);
+	for (size_t i = 0; i < r->entry_count; i++)
+		start_offsets_entry(r, &r->entries[i]);
+	gather_seal(&r->gather);
+}

@@ -1,0 +1,54 @@
+/* What services see of the event loop they run on: its picture of the cluster, the way to the replicas, effective settings of
+ * topics. One per loop, made by the composition root; read only, except its cache. */
+#ifndef SERVICE_SERVICE_LOOP_H
+#define SERVICE_SERVICE_LOOP_H
+
+#include "base/arena.h"
+#include "cluster/cluster_image_holder.h"
+#include "config/settings.h"
+#include "replica/replica_manager.h"
+
+struct admin_service;
+struct topic_settings_cache;
+
+struct service_loop {
+	unsigned magic;
+	struct scheduler *scheduler;
+	struct cluster_image_holder *images;
+	const struct replica_router *router;
+	const struct settings *settings;
+	struct admin_service *admin; /* shared by all loops */
+	struct topic_settings_cache *topic_settings;
+	int32_t broker_id;
+	int64_t suggestions_from_us; /* of the second in which suggestions are counted */
+	unsigned suggestions;
+};
+MAGIC(service_loop, 0x53564c50);
+
+struct service_loop_options {
+	struct scheduler *scheduler;
+	struct cluster_image_holder *images;
+	const struct replica_router *router;
+	const struct settings *settings;
+	struct admin_service *admin; /* NULL: topics cannot be made or changed here (unit tests) */
+	int32_t broker_id;
+};
+struct service_loop *service_loop_new(const struct service_loop_options *o);
+/* No request may be under way. */
+void service_loop_free(struct service_loop *s);
+
+/* The image of this turn; borrowed until the caller returns to the loop. */
+const struct cluster_image *service_loop_image(const struct service_loop *s);
+
+/* The sentence for a topic that is not there, naming a similar one. The search goes over many names, so only some tens of
+ * sentences a second have that; a flood of wrong names does not occupy the loop. NULL when the arena is full. */
+char *service_loop_unknown_topic(struct service_loop *s, struct arena *a, const char *topic);
+/* A partition as the image knows it. UNKNOWN_TOPIC_OR_PARTITION, with a sentence in the arena that names a similar topic. */
+struct service_partition {
+	const struct image_topic *topic;
+	const struct image_partition *partition;
+};
+MUST_CHECK enum status service_loop_find(struct service_loop *s, struct arena *a, const struct topic_partition *tp,
+	struct service_partition *ret_found, char **ret_message);
+
+#endif
