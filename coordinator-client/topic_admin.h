@@ -21,6 +21,7 @@ struct topic_create_request {
 	int32_t partitions;                           /* -1 with assignment */
 	int32_t replication_factor;                   /* -1 with assignment */
 	const struct partition_assignment *assignment; /* per partition, NULL: place over live brokers */
+	size_t assignment_count;                       /* 0: `partitions` of them */
 	const struct topic_config_entry *configs;
 	size_t config_count;
 	bool validate_only;
