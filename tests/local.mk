@@ -8,6 +8,7 @@ EXTRA_DIST += $(TIDY_TESTS) tests/tidy/sources.py tests/tidy/check_layers.py tes
 	tests/tidy/check_words.py tests/tidy/check_symbols.py
 UNIT_TESTS =
 UNIT_LIBS = $(BROKER_LIBS) $(SYSTEM_LIBS) $(CHECK_LIBS)
+include tests/simulation/local.mk
 include tests/unit/local.mk
 
 # What TSan is to look at: the programs that use threads.

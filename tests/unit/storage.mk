@@ -5,3 +5,6 @@ tests_unit_test_compression_SOURCES = tests/unit/test_compression.c tests/unit/u
 tests_unit_test_compression_LDADD = $(UNIT_LIBS)
 tests_unit_test_record_batch_SOURCES = tests/unit/test_record_batch.c tests/unit/unit.h
 tests_unit_test_record_batch_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_sim_disk
+tests_unit_test_sim_disk_SOURCES = tests/unit/test_sim_disk.c tests/unit/unit.h tests/unit/fault.h
+tests_unit_test_sim_disk_LDADD = libsimulation.a $(UNIT_LIBS)
