@@ -9,3 +9,11 @@ libzk_a_SOURCES = \
 	coordinator-client/topic_admin_create.c \
 	coordinator-client/topic_admin_describe.c coordinator-client/topic_admin_edit.c \
 	coordinator-client/topic_admin_internal.h
+libzk_a_SOURCES += \
+	coordinator-client/zk_call.c coordinator-client/zk_call.h \
+	coordinator-client/zk_client.h \
+	coordinator-client/zk_path.c coordinator-client/zk_path.h \
+	coordinator-client/zk_standalone.c coordinator-client/zk_standalone.h \
+	coordinator-client/zk_tree.c coordinator-client/zk_tree.h \
+	coordinator-client/zk_tree_journal.c coordinator-client/zk_tree_journal.h \
+	coordinator-client/zk_watch_table.c coordinator-client/zk_watch_table.h

@@ -10,6 +10,11 @@
 struct zk_client;
 
 enum { ZK_PATH_MAX = 1024 };
+/* Bytes of data in one node, or of one multi: under ZooKeeper's jute.maxbuffer (1 MiB) with room for paths. A larger request
+ * would make the server drop the connection, so it is refused with TOO_LARGE instead. */
+enum { ZK_DATA_MAX = 1024 * 1024 - 8 * 1024 };
+/* Operations of one multi. */
+enum { ZK_MULTI_MAX = 10000 };
 enum zk_create_flags { ZK_CREATE_PERSISTENT = 0, ZK_CREATE_EPHEMERAL = 1, ZK_CREATE_SEQUENTIAL = 2 };
 enum { ZK_ANY_VERSION = -1 };
 
@@ -21,8 +26,12 @@ struct zk_stat {
 	int32_t data_length, num_children;
 };
 
-/* Answers. Borrowed during the call. status: OK, NOT_FOUND, EXISTS, BAD_VERSION, NOT_EMPTY, NO_AUTH, CONNECTION_LOSS (outcome
- * unknown), SESSION_EXPIRED, CANCELLED, INVALID_ARGUMENT. data.p NULL: the node holds null. */
+/* Answers, never given within the call that asks. Borrowed during the call. status: OK, NOT_FOUND, EXISTS, BAD_VERSION,
+ * NOT_EMPTY, NO_AUTH, CONNECTION_LOSS (outcome unknown), SESSION_EXPIRED (outcome unknown too), CANCELLED, INVALID_ARGUMENT,
+ * TOO_LARGE. data.p NULL: the node holds null. stat is NULL unless OK.
+ * A request made while CONNECTING waits its turn, up to a session timeout and ZK_WAITING_MAX of them; beyond: CONNECTION_LOSS
+ * (it was not sent). Requests reach the ensemble in the order they were made. */
+enum { ZK_WAITING_MAX = 10000, ZK_IN_FLIGHT_MAX = 1000 };
 typedef void (*zk_create_done_fn)(void *arg, enum status s, const char *created_path, const struct zk_stat *stat);
 typedef void (*zk_stat_done_fn)(void *arg, enum status s, const struct zk_stat *stat);
 typedef void (*zk_data_done_fn)(void *arg, enum status s, struct slice data, const struct zk_stat *stat);
@@ -35,6 +44,7 @@ enum zk_event { ZK_EVENT_CREATED, ZK_EVENT_DELETED, ZK_EVENT_CHANGED, ZK_EVENT_C
 struct zk_watcher {
 	void (*fired)(struct zk_watcher *w, enum zk_event event, const char *path);
 };
+/* One watcher may be armed on several paths; each arming fires once. The end of the session fires it once in all. */
 
 enum zk_op_kind { ZK_OP_CREATE, ZK_OP_SET, ZK_OP_DELETE, ZK_OP_CHECK };
 struct zk_op {
@@ -49,7 +59,8 @@ struct zk_op_result {
 	const char *created_path;
 	struct zk_stat stat; /* set: filled, czxid included (KIP-380's broker epoch). create: czxid where known, else 0 */
 };
-/* All or nothing: status is the first failing op's; results has one entry per op. */
+/* All or nothing: s is the first failing op's status; results has one entry per op. Of a multi that failed, the ops before that
+ * one say OK (and were not done), those after it CANCELLED. */
 typedef void (*zk_multi_done_fn)(void *arg, enum status s, const struct zk_op_result *results, size_t count);
 
 enum zk_state {
@@ -58,6 +69,12 @@ enum zk_state {
 	ZK_STATE_EXPIRED,      /* ephemerals are gone or must be assumed gone; call zk_client_reconnect */
 	ZK_STATE_AUTH_FAILED,
 	ZK_STATE_CLOSED,
+};
+
+/* Told of every state change after zk_client.state_changed; any module of the same loop may listen. */
+struct zk_listener {
+	void (*state_changed)(struct zk_listener *l, enum zk_state state);
+	struct zk_listener *next; /* the list's own */
 };
 
 struct zk_client_ops {
@@ -81,11 +98,19 @@ struct zk_client {
 	struct scheduler *scheduler;
 	enum zk_state state;         /* as last told on the scheduler's loop */
 	int64_t session_id;          /* 0 before the first connection */
+	/* The one before it (0 none): an ephemeral node of that owner is this client's own left-over. */
+	int64_t previous_session_id;
 	int32_t negotiated_timeout_ms;
-	/* Called on each state change, on the loop. */
+	/* Called on each state change, on the loop. On EXPIRED it comes first, then the watchers' SESSION_LOST, then the
+	 * answers of pending requests. */
 	void (*state_changed)(void *arg, enum zk_state state);
 	void *state_arg;
+	struct zk_listener *listeners;
+	struct zk_listener *telling; /* the listener told next, while the list is walked */
 };
+void zk_client_add_listener(struct zk_client *c, struct zk_listener *l);
+void zk_client_remove_listener(struct zk_client *c, struct zk_listener *l);
+const char *zk_state_name(enum zk_state state);
 
 static inline void zk_create(struct zk_client *c, const char *path, struct slice data, int flags, zk_create_done_fn done,
 	void *arg)
@@ -117,6 +142,18 @@ static inline void zk_delete(struct zk_client *c, const char *path, int32_t vers
 static inline void zk_multi(struct zk_client *c, const struct zk_op *ops, size_t count, zk_multi_done_fn done, void *arg)
 {
 	c->ops->multi(c, ops, count, done, arg);
+}
+static inline void zk_forget(struct zk_client *c, struct zk_watcher *w)
+{
+	c->ops->forget(c, w);
+}
+static inline void zk_client_reconnect(struct zk_client *c)
+{
+	c->ops->reconnect(c);
+}
+static inline void zk_client_close(struct zk_client *c, void (*closed)(void *arg), void *arg)
+{
+	c->ops->close(c, closed, arg);
 }
 
 #endif
