@@ -7,12 +7,12 @@ TIDY_TESTS = tests/tidy/layers.sh tests/tidy/functions.sh tests/tidy/words.sh te
 EXTRA_DIST += $(TIDY_TESTS) tests/tidy/sources.py tests/tidy/check_layers.py tests/tidy/check_functions.py \
 	tests/tidy/check_words.py tests/tidy/check_symbols.py
 UNIT_TESTS =
+# What TSan is to look at: the programs that use threads.
+THREADED_TESTS =
 UNIT_LIBS = $(BROKER_LIBS) $(SYSTEM_LIBS) $(CHECK_LIBS)
 include tests/simulation/local.mk
 include tests/unit/local.mk
 
-# What TSan is to look at: the programs that use threads.
-THREADED_TESTS =
 print-threaded-tests:
 	@echo $(THREADED_TESTS)
 print-cppflags:

@@ -1,1 +1,1 @@
-
+include tools/client/local.mk

@@ -1,0 +1,32 @@
+/* The admin handle: one request at a time on the caller's thread. */
+#ifndef ADMIN_INTERNAL_H
+#define ADMIN_INTERNAL_H
+#include "tools/client/client_cluster.h"
+
+struct correio_admin {
+	unsigned magic;
+	struct correio_config *config;
+	struct client_cluster *cluster;
+	/* the call under way */
+	bool answered;
+	Correio__ResponseHeader *header; /* of the answer; owned */
+	struct correio_error error;
+};
+MAGIC(correio_admin, 0x41444d49);
+
+/* Sends to any broker (connection NULL) or to that one and waits. OK: *ret_header, to be freed with admin_header_free, holds the
+ * answer of kind `expected`. what: for error texts. May the request be sent again when its connection is lost: repeatable. */
+struct admin_call {
+	Correio__RequestHeader *request;
+	Correio__ResponseHeader__ResponseCase expected;
+	const char *what;
+	bool repeatable;
+	int64_t extra_ms; /* time the broker may take, beyond request.timeout.ms */
+};
+int admin_run(struct correio_admin *a, const struct admin_call *call, Correio__ResponseHeader **ret_header,
+	struct correio_error *err);
+void admin_header_free(Correio__ResponseHeader *header);
+/* Config entries as protobuf; NULL values are left out. Freed with one free(). */
+Correio__ConfigEntry **admin_pack_entries(const struct correio_entry *entries, size_t count, size_t *ret_n);
+Correio__ReplicaList **admin_pack_assignment(const struct correio_replicas *assignment, int32_t count);
+#endif
