@@ -39,11 +39,9 @@ struct broker_registration_options {
 	void *arg;
 };
 struct broker_registration *broker_registration_new(const struct broker_registration_options *o);
-/* Registers, now if connected, else as soon as we are. */
+/* Registers, now if connected, else as soon as we are; and again whenever the client has a new session (whoever owns the client
+ * calls zk_client_reconnect after an expiry). */
 void broker_registration_start(struct broker_registration *r);
-/* The composition root forwards every state change of the zk_client, after reconnect() where that is due: CONNECTED with a
- * new session id registers again. */
-void broker_registration_zk_state(struct broker_registration *r, enum zk_state state);
 /* Removes the registration (only our own), then done. For a clean stop; a closed session does the same. */
 void broker_registration_stop(struct broker_registration *r, void (*done)(void *arg), void *arg);
 /* After stop's done, or after the zk_client was closed: no answer may be under way. */

@@ -22,7 +22,10 @@ struct cluster_state_options {
 /* Order at start: new, log_manager_open (with cluster_state_topic_settings), cluster_identity, load_configs, log_manager_load,
  * host_logs, then listeners, then registration, which ends in set_broker_epoch: from there control requests are obeyed. */
 struct cluster_state *cluster_state_new(const struct cluster_state_options *o);
-/* Requests still queued are answered with CANCELLED first. Every order sent to a host must have been answered. */
+/* Clean stop: requests queued or still to come are answered with CANCELLED; done when the one under way is finished, so that no
+ * log is opened or given a role any more (then replica_checkpoints_stop). */
+void cluster_state_stop(struct cluster_state *s, void (*done)(void *arg), void *arg);
+/* After stop, or before the first request. */
 void cluster_state_free(struct cluster_state *s);
 
 /* After cluster_identity, once. cluster_id is copied. */
@@ -42,7 +45,8 @@ int64_t cluster_state_broker_epoch(const struct cluster_state *s); /* -1 before 
 /* response: borrowed for the call. */
 typedef void (*cluster_state_done_fn)(void *arg, const struct control_response *response);
 /* Takes what request holds (control_request_fini is called here; the struct itself is copied). Requests are obeyed one after
- * the other, in the order they came; done is called exactly once, when every partition named has answered.
+ * the other, in the order they came; done is called exactly once, when every partition named has answered, perhaps within the
+ * call.
  * STALE_CONTROLLER_EPOCH: the controller has been replaced. STALE_BROKER_EPOCH: meant for an earlier life of this broker.
  * Per partition: STALE_CONTROLLER_EPOCH for a leader epoch not above the present one, KAFKA_STORAGE_ERROR,
  * INCONSISTENT_TOPIC_ID. Kafka: ReplicaManager.becomeLeaderOrFollower, stopReplicas. */

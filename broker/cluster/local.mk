@@ -1,6 +1,10 @@
 noinst_LIBRARIES += libcluster.a
 libcluster_a_CFLAGS = $(AM_CFLAGS)
 libcluster_a_SOURCES = \
-	broker/cluster/control_messages.c broker/cluster/control_messages.h \
+	broker/cluster/broker_registration.c broker/cluster/broker_registration.h \
+	broker/cluster/cluster_identity.c broker/cluster/cluster_identity.h \
 	broker/cluster/cluster_image.c broker/cluster/cluster_image.h \
-	broker/cluster/cluster_image_holder.c broker/cluster/cluster_image_holder.h
+	broker/cluster/cluster_image_holder.c broker/cluster/cluster_image_holder.h \
+	broker/cluster/cluster_state.h \
+	broker/cluster/control_messages.c broker/cluster/control_messages.h \
+	broker/cluster/replica_host.h

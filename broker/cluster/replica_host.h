@@ -14,7 +14,7 @@ enum replica_command_kind {
 	REPLICA_BECOME,    /* leader if `leader` is this broker, else follower */
 	REPLICA_STOP,      /* no role any more; stays hosted, as after a restart */
 	REPLICA_LET_GO,    /* forgets the partition: nothing on that loop refers to its log afterwards (before deletion) */
-	REPLICA_CONFIGURE, /* new effective topic settings */
+	REPLICA_CONFIGURE, /* new effective settings for every replica of tp.topic on that loop; tp.partition means nothing */
 };
 /* One order for one replica, travelling to the owner loop and back. */
 struct replica_command {

@@ -10,7 +10,6 @@
  * reading, which unlinks, reaches an owner after the letter that linked; and when every part has come back from it, no owner
  * refers to the fetch any more: no further handshake is needed before its memory may go. */
 #include "replica/delayed_fetch.h"
-#include "base/metrics.h"
 #include "replica/replica_manager.h"
 
 enum { READING = 1, WAITING, READING_AGAIN, DONE };
@@ -41,11 +40,10 @@ static size_t cut_to_max_bytes(struct delayed_fetch *f)
 	return total;
 }
 
-static void finish(struct delayed_fetch *f, size_t total)
+static void finish(struct delayed_fetch *f)
 {
 	f->state = DONE;
 	scheduler_timer_cancel(f->home, &f->timer);
-	metrics_add(METRIC_bytes_out, (int64_t)total);
 	f->magic = 0;
 	f->done(f);
 }
@@ -154,7 +152,7 @@ static void all_read(struct delayed_fetch *f)
 	int64_t left_us = f->max_wait_ms > INT64_MAX / 1000 ? INT64_MAX : f->max_wait_ms * 1000 - waited_us;
 	if (f->state == READING_AGAIN || total >= f->min_bytes || left_us <= 0 || f->part_count == 0 ||
 		atomic_load(&f->woken) || any_failed(f))
-		finish(f, total);
+		finish(f);
 	else
 		start_waiting(f, (int64_t)(f->min_bytes - total), left_us);
 }

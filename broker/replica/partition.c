@@ -417,7 +417,6 @@ static enum status append(struct partition *p, struct produce_part *part, int64_
 		TRY(write_epoch_late(p));
 	int64_t began_us = clock_monotonic_us(p->env->scheduler->clock);
 	int64_t records = part->batch->record_count;
-	int64_t bytes = (int64_t)part->batch->data.n;
 	struct log_append_info info;
 	enum status s = partition_log_append(p->log, part->batch, p->leader_epoch, &info);
 	if (s != STATUS_OK) {
@@ -434,8 +433,6 @@ static enum status append(struct partition *p, struct produce_part *part, int64_
 	*ret_last_offset = info.last_offset;
 	p->records_unflushed += records;
 	p->env->changed = true;
-	metrics_add(METRIC_records_in, records);
-	metrics_add(METRIC_bytes_in, bytes);
 	metrics_observe_us(METRIC_append_us, clock_monotonic_us(p->env->scheduler->clock) - began_us);
 	return STATUS_OK;
 }
@@ -560,6 +557,12 @@ void partition_list_offsets(struct partition *p, struct list_offsets_part *part)
 }
 
 /* --- facts and upkeep --------------------------------------------------------------------------------------------------------- */
+
+const char *partition_topic(const struct partition *p)
+{
+	CHECK_MAGIC(partition, p);
+	return p->tp.topic;
+}
 
 enum partition_role partition_role(const struct partition *p)
 {

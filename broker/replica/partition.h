@@ -49,6 +49,7 @@ void partition_wait(struct partition *p, struct fetch_part *part);
 void partition_unwait(struct fetch_waiter *w);
 void partition_list_offsets(struct partition *p, struct list_offsets_part *part);
 
+const char *partition_topic(const struct partition *p);
 enum partition_role partition_role(const struct partition *p);
 int32_t partition_leader_epoch(const struct partition *p); /* -1 before the first role */
 int64_t partition_high_watermark(const struct partition *p);

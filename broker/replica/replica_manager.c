@@ -218,6 +218,14 @@ size_t replica_manager_partition_count(const struct replica_manager *m)
 
 /* --- orders ---------------------------------------------------------------------------------------------------------------- */
 
+static void configure(struct replica_manager *m, const struct replica_command *c)
+{
+	for (struct hosted *h = m->all.next; h != &m->all; h = h->next) {
+		if (strcmp(partition_topic(h->partition), c->tp.topic) == 0)
+			partition_configure(h->partition, &c->settings);
+	}
+}
+
 static enum status obey(struct replica_manager *m, struct replica_command *c)
 {
 	if (m->stopping)
@@ -243,8 +251,7 @@ static enum status obey(struct replica_manager *m, struct replica_command *c)
 		unhost(m, h);
 		return STATUS_OK;
 	case REPLICA_CONFIGURE:
-		if (h != NULL)
-			partition_configure(h->partition, &c->settings);
+		configure(m, c);
 		return STATUS_OK;
 	}
 	unreachable("replica command kind");

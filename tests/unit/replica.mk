@@ -1,0 +1,11 @@
+REPLICA_TEST_LIBS = libreplica.a libcluster.a libzk.a libruntime.a libconfig.a libbase.a $(SYSTEM_LIBS) $(CHECK_LIBS)
+FAKE_LOG = tests/unit/fake_log.c tests/unit/fake_log.h
+REPLICA_FIXTURE = tests/unit/replica_fixture.c tests/unit/replica_fixture.h $(FAKE_LOG)
+
+UNIT_TESTS += tests/unit/test_cluster_image
+tests_unit_test_cluster_image_SOURCES = tests/unit/test_cluster_image.c tests/unit/unit.h
+tests_unit_test_cluster_image_LDADD = $(REPLICA_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test_partition
+tests_unit_test_partition_SOURCES = tests/unit/test_partition.c tests/unit/unit.h $(REPLICA_FIXTURE)
+tests_unit_test_partition_LDADD = $(REPLICA_TEST_LIBS)
