@@ -21,7 +21,6 @@ struct zk_call {
 	struct zk_call *next, **prev; /* of the queue it is in; prev NULL: in none */
 	struct zk_base *base;
 	int64_t deadline_us; /* while it waits to be sent */
-	int64_t sent_us;
 	union {
 		zk_create_done_fn create;
 		zk_stat_done_fn stat;
@@ -45,9 +44,6 @@ struct zk_call {
 	size_t name_count;
 	char *created_path;            /* full */
 	struct zk_op_result *results;  /* op_count of them, created_path owned and full */
-	/* The implementation's own. */
-	struct task task;
-	void *impl;
 };
 
 struct zk_call_queue {

@@ -23,19 +23,19 @@ struct request {
 	void *front_data;            /* the front's, in the arena */
 	/* the connection's own: */
 	struct request *next;
-	size_t held_bytes;
-	bool done, silent;
+	size_t held_bytes; /* of the process's budget */
+	bool done, silent, aborted, overdraft;
 };
 MAGIC(request, 0x52455155);
 
 /* A front (native, kafka): how requests of its connections are handled. One table, shared by all loops. */
 struct connection_front {
 	const char *name;
-	/* Called on the connection's loop for each frame, in order. Must lead to exactly one request_complete (now or
-	 * later) for this request. STATUS other than OK: the connection is closed after the answers already owed. */
+	/* Called on the connection's loop for each frame, in order. OK: exactly one request_complete, _silent or _abort
+	 * follows, now or later. Any other status: r is taken back, as by request_abort; the front forgets it. */
 	enum status (*request)(void *ctx, struct request *r);
 	void *ctx;
-	size_t max_frame_bytes; /* larger or negative lengths: answer nothing, close */
+	size_t max_frame_bytes; /* larger, zero or negative lengths: answer what is owed, close */
 };
 
 /* The answer is in r->response (empty with silent=true: acks=0). On the connection's loop. Frees r. If the peer has gone
@@ -45,20 +45,26 @@ void request_complete(struct request *r);
 void request_complete_silent(struct request *r);
 /* The answer owed cannot be given: everything before it is sent, then the connection is closed. Frees r. */
 void request_abort(struct request *r, const char *why);
+/* The frame's bytes are no longer needed (the request only waits now: a long poll, acks of replicas): gives the memory
+ * back before the answer is known. r->frame is empty afterwards. */
+void request_release_frame(struct request *r);
 /* Text "ip:port" of the peer. */
 const char *request_peer(const struct request *r);
 /* Name of the listener it came in by, e.g. "PLAINTEXT". */
 const char *request_listener(const struct request *r);
 
-/* Limits shared by every connection of the process. All bounded; past the bound the socket is not read. */
+/* Limits shared by every connection of the process. All bounded; past the bound the socket is not read.
+ * A 0 means the default given here. */
 struct connection_limits {
-	size_t max_connections;
-	size_t requests_in_flight_max;      /* per connection */
-	size_t response_bytes_max;          /* per connection: above, stop reading */
-	size_t queued_max_request_bytes;    /* whole process: bytes of requests held; 0 = 64 MiB */
-	int64_t idle_timeout_ms;            /* connections.max.idle.ms */
-	int64_t first_bytes_timeout_ms;     /* a peer that never sent a whole frame: 10 s */
-	int socket_send_buffer_bytes, socket_receive_buffer_bytes; /* -1: the system's */
+	size_t max_connections;          /* no limit; one that is over it is closed at accept */
+	size_t requests_in_flight_max;   /* per connection: 64 */
+	size_t response_bytes_max;       /* per connection, file ranges included: above, stop reading; 1 MiB */
+	size_t queued_max_request_bytes; /* whole process: bytes of requests held; 64 MiB. One frame larger than that is
+	                                  * still taken, one at a time */
+	int64_t idle_timeout_ms;         /* connections.max.idle.ms; 10 minutes */
+	int64_t first_bytes_timeout_ms;  /* a peer that never sent a whole frame: 10 s */
+	size_t first_frame_bytes_max;    /* what such a peer may make us hold: 4 KiB, so a first request is small */
+	int socket_send_buffer_bytes, socket_receive_buffer_bytes; /* -1 or 0: the system's */
 };
 
 #endif

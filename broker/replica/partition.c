@@ -593,7 +593,7 @@ void partition_checkpoint(const struct partition *p, struct log_checkpoint_entry
 	CHECK_MAGIC(partition, p);
 	*ret_entry = (struct log_checkpoint_entry){
 		.tp = p->tp,
-		.recovery_point = partition_log_flushed_offset(p->log),
+		.recovery_point = partition_log_recovery_point(p->log, p->high_watermark),
 		.log_start_offset = partition_log_start_offset(p->log),
 		.high_watermark = p->high_watermark,
 	};

@@ -3,3 +3,6 @@ tests_unit_test_event_loop_SOURCES = tests/unit/test_event_loop.c tests/unit/uni
 tests_unit_test_event_loop_LDADD = $(UNIT_LIBS)
 tests_unit_test_loop_group_SOURCES = tests/unit/test_loop_group.c tests/unit/unit.h
 tests_unit_test_loop_group_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_net_connection
+tests_unit_test_net_connection_SOURCES = tests/unit/test_net_connection.c tests/unit/net_rig.h tests/unit/unit.h
+tests_unit_test_net_connection_LDADD = $(UNIT_LIBS)

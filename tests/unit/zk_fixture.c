@@ -3,6 +3,7 @@
 #include "coordinator-client/zk_standalone.h"
 #include <check.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <zookeeper/zookeeper.h>
 
 enum { CLIENTS = 16, WAIT_MS = 20000 };
@@ -147,7 +148,13 @@ struct zk_client *zk_fixture_begin(struct zk_fixture *f, const char *digest)
 		f->clients[i] = zk_standalone_open(f->tree, &f->loop.scheduler, f->chroot, digest, NULL, NULL);
 		return f->clients[i];
 	}
-	return NULL;
+	char *connect = check_asprintf("%s%s", zk_fixture_real(), f->chroot);
+	const struct zk_session_options o = {.connect = connect, .session_timeout_ms = 4000, .digest = digest,
+		.set_acl = digest != NULL};
+	struct failure failure;
+	ck_assert_int_eq(zk_session_open(&f->loop.scheduler, &o, &f->clients[i], &failure), STATUS_OK);
+	free(connect);
+	return f->clients[i];
 }
 
 struct zk_client *zk_fixture_open(struct zk_fixture *f, const char *digest)
@@ -172,6 +179,8 @@ void zk_fixture_close(struct zk_fixture *f, struct zk_client *c)
 	f->clients[i] = NULL;
 	if (f->kind == ZK_FIXTURE_STANDALONE)
 		zk_standalone_free(c);
+	else
+		zk_session_free(c);
 }
 
 void zk_fixture_free(struct zk_fixture *f)
@@ -211,10 +220,34 @@ void zk_fixture_wait_state(struct zk_fixture *f, const struct zk_client *c, enum
 	}
 }
 
+static void heard(zhandle_t *zh, int type, int state, const char *path, void *context)
+{
+	(void)zh;
+	(void)type;
+	(void)path;
+	if (state == ZOO_CONNECTED_STATE)
+		atomic_store((_Atomic bool *)context, true);
+}
+
+/* Another handle takes the session over and closes it. */
+static void end_real_session(struct zk_fixture *f, struct zk_client *c)
+{
+	clientid_t id = {.client_id = c->session_id};
+	_Atomic bool connected = false;
+	zk_session_password(c, (uint8_t *)id.passwd);
+	zhandle_t *zh = zookeeper_init2(zk_fixture_real(), heard, 4000, &id, &connected, ZOO_NO_LOG_CLIENTENV, NULL);
+	ck_assert_ptr_nonnull(zh);
+	while (!atomic_load(&connected))
+		loop_turn(&f->loop);
+	zookeeper_close(zh);
+}
+
 void zk_fixture_expire(struct zk_fixture *f, struct zk_client *c)
 {
 	if (f->kind == ZK_FIXTURE_STANDALONE)
 		zk_standalone_expire(c);
+	else
+		end_real_session(f, c);
 	zk_fixture_wait_state(f, c, ZK_STATE_EXPIRED);
 }
 
