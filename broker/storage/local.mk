@@ -1,10 +1,22 @@
 noinst_LIBRARIES += libstorage.a
 libstorage_a_CFLAGS = $(AM_CFLAGS)
 libstorage_a_SOURCES = \
+	broker/storage/checkpoint_text.c broker/storage/checkpoint_text.h \
 	broker/storage/compression.c broker/storage/compression.h \
 	broker/storage/deflater.c broker/storage/deflater.h \
 	broker/storage/disk.c broker/storage/disk.h \
 	broker/storage/inflater.c broker/storage/inflater.h \
+	broker/storage/leader_epoch_cache.c broker/storage/leader_epoch_cache.h \
+	broker/storage/log_index.c broker/storage/log_index.h \
+	broker/storage/log_recovery.c broker/storage/log_recovery.h \
+	broker/storage/log_scan.c broker/storage/log_scan.h \
+	broker/storage/log_segment.c broker/storage/log_segment.h \
+	broker/storage/partition_directory.c broker/storage/partition_directory.h \
+	broker/storage/partition_log.c broker/storage/partition_log.h \
+	broker/storage/partition_log_internal.h \
+	broker/storage/partition_log_read.c \
+	broker/storage/partition_log_sync.c \
+	broker/storage/partition_log_trim.c \
 	broker/storage/record_batch.c broker/storage/record_batch.h \
 	broker/storage/record_batch_builder.c \
 	broker/storage/record_batch_validate.c \

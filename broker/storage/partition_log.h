@@ -72,6 +72,9 @@ int64_t partition_log_start_offset(const struct partition_log *log);
 int64_t partition_log_end_offset(const struct partition_log *log);
 /* Everything below is on disk (fdatasync returned). */
 int64_t partition_log_flushed_offset(const struct partition_log *log);
+/* What a checkpoint file may say of this log: the flushed offset, but not above the high watermark, below which nothing
+ * is ever truncated. Remembered: ask only for a value that is then written. */
+int64_t partition_log_recovery_point(struct partition_log *log, int64_t high_watermark);
 int64_t partition_log_size_bytes(const struct partition_log *log);
 bool partition_log_is_fenced(const struct partition_log *log);
 

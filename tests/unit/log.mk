@@ -1,0 +1,4 @@
+LOG_FIXTURE = tests/unit/log_fixture.c tests/unit/log_fixture.h tests/unit/unit.h
+UNIT_TESTS += tests/unit/test_partition_log
+tests_unit_test_partition_log_SOURCES = tests/unit/test_partition_log.c $(LOG_FIXTURE)
+tests_unit_test_partition_log_LDADD = $(UNIT_LIBS)

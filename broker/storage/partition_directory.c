@@ -1,0 +1,341 @@
+#include "storage/partition_directory.h"
+#include "base/diag.h"
+
+static const char *const segment_extensions[PARTITION_SEGMENT_FILES] = {"log", "index", "timeindex", "txnindex", "snapshot"};
+
+struct name_list {
+	char **names;
+	size_t count, capacity;
+};
+
+static bool collect_name(void *arg, const char *name)
+{
+	struct name_list *l = arg;
+	if (l->count == l->capacity) {
+		l->capacity = l->capacity == 0 ? 16 : l->capacity * 2;
+		l->names = check_realloc(l->names, l->capacity * sizeof(l->names[0]));
+	}
+	l->names[l->count++] = check_strdup(name);
+	return true;
+}
+
+static void name_list_fini(struct name_list *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		free(l->names[i]);
+	free(l->names);
+}
+
+static enum status list_names(const struct log_place *place, struct name_list *ret_list)
+{
+	*ret_list = (struct name_list){0};
+	return disk_list(place->disk, place->directory, collect_name, ret_list);
+}
+
+static bool ends_with(const char *name, const char *suffix)
+{
+	size_t n = strlen(name), k = strlen(suffix);
+	return n >= k && strcmp(name + n - k, suffix) == 0;
+}
+
+static char *path_of(const struct log_place *place, const char *name)
+{
+	return check_asprintf("%s/%s", place->directory, name);
+}
+
+static enum status unlink_name(const struct log_place *place, const char *name)
+{
+	char *path = path_of(place, name);
+	enum status s = disk_unlink(place->disk, path);
+	free(path);
+	return s == STATUS_NOT_FOUND ? STATUS_OK : s;
+}
+
+static enum status rename_name(const struct log_place *place, const char *from, const char *to)
+{
+	char *from_path = path_of(place, from), *to_path = path_of(place, to);
+	enum status s = disk_rename(place->disk, from_path, to_path);
+	free(from_path);
+	free(to_path);
+	return s;
+}
+
+/* Removes it from the list too. */
+static enum status drop_name(const struct log_place *place, struct name_list *l, size_t i)
+{
+	TRY(unlink_name(place, l->names[i]));
+	l->names[i][0] = '\0';
+	return STATUS_OK;
+}
+
+static int64_t base_of(const char *name)
+{
+	int64_t base;
+	const char *extension;
+	return log_segment_parse_name(name, &base, &extension) == STATUS_OK ? base : -1;
+}
+
+/* Rule 1: what was deleted or half cleaned goes; swaps of a cleaning that was not finished go with it. */
+static enum status drop_unfinished(const struct log_place *place, struct name_list *l)
+{
+	int64_t cleaned_min = INT64_MAX;
+	for (size_t i = 0; i < l->count; i++) {
+		int64_t base = base_of(l->names[i]);
+		if (base >= 0 && ends_with(l->names[i], ".cleaned") && base < cleaned_min)
+			cleaned_min = base;
+	}
+	for (size_t i = 0; i < l->count; i++) {
+		const char *name = l->names[i];
+		int64_t base = base_of(name);
+		bool swap_undone = base >= cleaned_min && ends_with(name, ".swap");
+		bool gone = base >= 0 && (ends_with(name, ".deleted") || ends_with(name, ".cleaned") || swap_undone);
+		if (gone || strcmp(name, PARTITION_NEXT_SEGMENT_NAME) == 0 || strcmp(name, PARTITION_NEW_SEGMENT_NAME) == 0)
+			TRY(drop_name(place, l, i));
+	}
+	return STATUS_OK;
+}
+
+/* The offset behind the last batch of <base>.log.swap, by its headers. */
+static enum status swap_next_offset(const struct log_place *place, const char *name, int64_t *ret_next)
+{
+	uint8_t buffer[4096];
+	struct disk_file *f;
+	int64_t size;
+	char *path = path_of(place, name);
+	enum status s = disk_open(place->disk, path, DISK_READ, &f);
+	free(path);
+	TRY(s);
+	*ret_next = base_of(name);
+	s = disk_file_size(f, &size);
+	if (s == STATUS_OK) {
+		struct log_scanner scanner;
+		struct log_batch_info b;
+		log_scanner_init(&scanner, f, 0, size);
+		log_scanner_set_buffer(&scanner, buffer, sizeof(buffer), false);
+		while ((s = log_scanner_next(&scanner, &b)) == STATUS_OK)
+			*ret_next = b.last_offset + 1;
+	}
+	disk_file_close(f);
+	return s == STATUS_IO ? s : STATUS_OK;
+}
+
+/* Rule 2: a swap replaces the segments whose offsets it holds. */
+static enum status finish_swaps(const struct log_place *place, struct name_list *l)
+{
+	int64_t from = INT64_MAX, to = -1, next;
+	for (size_t i = 0; i < l->count; i++) {
+		if (base_of(l->names[i]) < 0 || !ends_with(l->names[i], ".log.swap"))
+			continue;
+		TRY(swap_next_offset(place, l->names[i], &next));
+		from = base_of(l->names[i]) < from ? base_of(l->names[i]) : from;
+		to = next > to ? next : to;
+	}
+	for (size_t i = 0; i < l->count; i++) {
+		int64_t base = base_of(l->names[i]);
+		if (base >= from && base < to && !ends_with(l->names[i], ".swap") && !ends_with(l->names[i], ".snapshot"))
+			TRY(drop_name(place, l, i));
+	}
+	for (size_t i = 0; i < l->count; i++) {
+		if (base_of(l->names[i]) < 0 || !ends_with(l->names[i], ".swap"))
+			continue;
+		char *to_name = check_strndup(l->names[i], strlen(l->names[i]) - strlen(".swap"));
+		enum status s = rename_name(place, l->names[i], to_name);
+		free(l->names[i]);
+		l->names[i] = to_name;
+		TRY(s);
+	}
+	return STATUS_OK;
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void classify(const struct name_list *l, struct partition_files *f)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		int64_t base;
+		const char *extension;
+		if (strcmp(l->names[i], PARTITION_RECOVERY_LIMIT_NAME) == 0)
+			f->has_recovery_limit = true;
+		if (log_segment_parse_name(l->names[i], &base, &extension) != STATUS_OK)
+			continue;
+		f->has_snapshots = f->has_snapshots || strcmp(extension, "snapshot") == 0;
+		f->has_transaction_index = f->has_transaction_index || strcmp(extension, "txnindex") == 0;
+		if (strcmp(extension, "log") != 0)
+			continue;
+		if (f->count == f->capacity) {
+			f->capacity = f->capacity == 0 ? 4 : f->capacity * 2;
+			f->bases = check_realloc(f->bases, f->capacity * sizeof(f->bases[0]));
+		}
+		f->bases[f->count++] = base;
+	}
+	if (f->count > 1)
+		qsort(f->bases, f->count, sizeof(f->bases[0]), compare_offsets);
+}
+
+/* Rule 3: an index without its log. */
+static enum status drop_orphans(const struct log_place *place, struct name_list *l, const struct partition_files *f)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		int64_t base;
+		const char *extension;
+		if (log_segment_parse_name(l->names[i], &base, &extension) != STATUS_OK)
+			continue;
+		bool index = strcmp(extension, "index") == 0 || strcmp(extension, "timeindex") == 0 ||
+			strcmp(extension, "txnindex") == 0;
+		bool has_log = f->count > 0 &&
+			bsearch(&base, f->bases, f->count, sizeof(f->bases[0]), compare_offsets) != NULL;
+		if (index && !has_log)
+			TRY(drop_name(place, l, i));
+	}
+	return STATUS_OK;
+}
+
+enum status partition_directory_load(const struct log_place *place, struct partition_files *ret_files)
+{
+	struct name_list list;
+	*ret_files = (struct partition_files){0};
+	enum status s = list_names(place, &list);
+	if (s == STATUS_OK)
+		s = drop_unfinished(place, &list);
+	if (s == STATUS_OK)
+		s = finish_swaps(place, &list);
+	if (s == STATUS_OK) {
+		classify(&list, ret_files);
+		s = drop_orphans(place, &list, ret_files);
+	}
+	name_list_fini(&list);
+	return s;
+}
+
+void partition_files_fini(struct partition_files *f)
+{
+	free(f->bases);
+	*f = (struct partition_files){0};
+}
+
+enum status partition_directory_unlink_segment(const struct log_place *place, int64_t base_offset)
+{
+	for (size_t i = 0; i < PARTITION_SEGMENT_FILES; i++) {
+		char *path = log_segment_path(place->directory, base_offset, segment_extensions[i], "");
+		enum status s = disk_unlink(place->disk, path);
+		free(path);
+		if (s != STATUS_OK && s != STATUS_NOT_FOUND)
+			return s;
+	}
+	return STATUS_OK;
+}
+
+enum status partition_directory_retire_segment(const struct log_place *place, int64_t base_offset, bool all_kinds,
+	char *ret_paths[PARTITION_SEGMENT_FILES], size_t *ret_count)
+{
+	size_t kinds = all_kinds ? PARTITION_SEGMENT_FILES : 3;
+	*ret_count = 0;
+	for (size_t i = 0; i < kinds; i++) {
+		char *from = log_segment_path(place->directory, base_offset, segment_extensions[i], "");
+		char *to = log_segment_path(place->directory, base_offset, segment_extensions[i], ".deleted");
+		enum status s = disk_rename(place->disk, from, to);
+		free(from);
+		if (s == STATUS_OK)
+			ret_paths[(*ret_count)++] = to;
+		else
+			free(to);
+		/* Without the log renamed the segment is still there; the rest are leftovers the next start removes. */
+		if (i == 0 && s != STATUS_OK)
+			return s;
+	}
+	return STATUS_OK;
+}
+
+enum status partition_directory_unlink_snapshots(const struct log_place *place, int64_t above_offset)
+{
+	struct name_list list;
+	enum status s = list_names(place, &list);
+	for (size_t i = 0; s == STATUS_OK && i < list.count; i++) {
+		int64_t base;
+		const char *extension;
+		if (log_segment_parse_name(list.names[i], &base, &extension) == STATUS_OK && base > above_offset &&
+			strcmp(extension, "snapshot") == 0)
+			s = unlink_name(place, list.names[i]);
+	}
+	name_list_fini(&list);
+	return s;
+}
+
+enum { METADATA_SIZE_MAX = 4096, LIMIT_SIZE_MAX = 64 };
+
+enum status partition_recovery_limit_read(const struct log_place *place, int64_t *ret_offset)
+{
+	char *text, *path = path_of(place, PARTITION_RECOVERY_LIMIT_NAME);
+	size_t n;
+	int64_t limit;
+	enum status s = disk_read_file(place->disk, path, LIMIT_SIZE_MAX, &text, &n);
+	free(path);
+	if (s == STATUS_TOO_LARGE) {
+		*ret_offset = 0;
+		return STATUS_OK;
+	}
+	TRY(s);
+	bool ok = n > 0 && text[n - 1] == '\n' && bytes_parse_i64(slice_of(text, n - 1), &limit) == STATUS_OK && limit >= 0;
+	*ret_offset = ok ? limit : 0;
+	free(text);
+	return STATUS_OK;
+}
+
+enum status partition_recovery_limit_write(const struct log_place *place, int64_t offset)
+{
+	char text[32], *path = path_of(place, PARTITION_RECOVERY_LIMIT_NAME);
+	int n = snprintf(text, sizeof(text), "%lld\n", (long long)offset);
+	expect(n > 0 && (size_t)n < sizeof(text));
+	enum status s = disk_replace_file(place->disk, path, slice_of(text, (size_t)n));
+	free(path);
+	return s;
+}
+
+enum status partition_recovery_limit_remove(const struct log_place *place)
+{
+	return unlink_name(place, PARTITION_RECOVERY_LIMIT_NAME);
+}
+
+/* The value of "key: value" among the lines. */
+static struct slice line_value(const char *text, const char *key)
+{
+	size_t k = strlen(key);
+	for (const char *line = text; line != NULL && *line != '\0';) {
+		const char *end = strchr(line, '\n');
+		size_t n = end == NULL ? strlen(line) : (size_t)(end - line);
+		if (n > k && strncmp(line, key, k) == 0)
+			return slice_of(line + k, n - k);
+		line = end == NULL ? NULL : end + 1;
+	}
+	return slice_of("", 0);
+}
+
+enum status partition_metadata_read(const struct log_place *place, struct uuid *ret_topic_id)
+{
+	char *text, *path = path_of(place, PARTITION_METADATA_NAME);
+	size_t n;
+	enum status s = disk_read_file(place->disk, path, METADATA_SIZE_MAX, &text, &n);
+	free(path);
+	if (s != STATUS_OK)
+		return s == STATUS_TOO_LARGE ? STATUS_CORRUPT : s;
+	bool ok = slice_equal(line_value(text, "version: "), slice_of_str("0")) &&
+		uuid_parse(line_value(text, "topic_id: "), ret_topic_id) == STATUS_OK;
+	free(text);
+	return ok ? STATUS_OK : STATUS_CORRUPT;
+}
+
+enum status partition_metadata_write(const struct log_place *place, const struct uuid *topic_id)
+{
+	char id[UUID_TEXT_SIZE], text[64];
+	uuid_format(topic_id, id);
+	int n = snprintf(text, sizeof(text), "version: 0\ntopic_id: %s", id);
+	expect(n > 0 && (size_t)n < sizeof(text));
+	char *path = path_of(place, PARTITION_METADATA_NAME);
+	enum status s = disk_replace_file(place->disk, path, slice_of(text, (size_t)n));
+	free(path);
+	return s;
+}

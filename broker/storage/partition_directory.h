@@ -1,0 +1,42 @@
+/* The files of one partition's directory: what is there, and what a crash left half done (Kafka's .deleted, .cleaned and
+ * .swap rules). Runs where it may sleep, before the log is opened. Kafka: LogLoader. */
+#ifndef STORAGE_PARTITION_DIRECTORY_H
+#define STORAGE_PARTITION_DIRECTORY_H
+
+#include "storage/log_segment.h"
+
+/* Ours: a segment file made ahead of its use, and a bound on how far the checkpointed recovery point may be believed
+ * after a truncation below it. Kafka ignores both. */
+#define PARTITION_NEXT_SEGMENT_NAME "next-segment.tmp"
+#define PARTITION_NEW_SEGMENT_NAME "new-segment.tmp"
+#define PARTITION_RECOVERY_LIMIT_NAME "recovery-point-limit"
+#define PARTITION_EPOCHS_NAME "leader-epoch-checkpoint"
+#define PARTITION_METADATA_NAME "partition.metadata"
+
+struct partition_files {
+	int64_t *bases; /* of the .log files, ascending */
+	size_t count, capacity;
+	bool has_snapshots, has_transaction_index, has_recovery_limit;
+};
+/* Finishes or undoes what was under way, then lists what is left. ret_files is to be freed in any case. */
+MUST_CHECK enum status partition_directory_load(const struct log_place *place, struct partition_files *ret_files);
+void partition_files_fini(struct partition_files *f);
+
+/* Every file a segment may have beside it. Unlinks those that exist. */
+MUST_CHECK enum status partition_directory_unlink_segment(const struct log_place *place, int64_t base_offset);
+/* Renames the segment's files to <name>.deleted. ret_paths: count of new names, to be freed one by one. */
+enum { PARTITION_SEGMENT_FILES = 5 };
+MUST_CHECK enum status partition_directory_retire_segment(const struct log_place *place, int64_t base_offset, bool all_kinds,
+	char *ret_paths[PARTITION_SEGMENT_FILES], size_t *ret_count);
+/* Producer snapshots behind the end of the log. */
+MUST_CHECK enum status partition_directory_unlink_snapshots(const struct log_place *place, int64_t above_offset);
+
+/* The limit file: the recovery point may be believed up to `offset` only. Damaged: 0. */
+MUST_CHECK enum status partition_recovery_limit_read(const struct log_place *place, int64_t *ret_offset);
+MUST_CHECK enum status partition_recovery_limit_write(const struct log_place *place, int64_t offset);
+MUST_CHECK enum status partition_recovery_limit_remove(const struct log_place *place);
+
+/* partition.metadata: STATUS_NOT_FOUND, STATUS_CORRUPT. */
+MUST_CHECK enum status partition_metadata_read(const struct log_place *place, struct uuid *ret_topic_id);
+MUST_CHECK enum status partition_metadata_write(const struct log_place *place, const struct uuid *topic_id);
+#endif

@@ -1,0 +1,121 @@
+/* Shared by the partition_log_*.c files alone. */
+#ifndef STORAGE_PARTITION_LOG_INTERNAL_H
+#define STORAGE_PARTITION_LOG_INTERNAL_H
+
+#include "storage/leader_epoch_cache.h"
+#include "storage/partition_directory.h"
+#include "storage/partition_log.h"
+
+/* One thing under way in the pool for this log. */
+enum log_job_kind {
+	LOG_JOB_WRITE, /* starts write-back, writes index entries, makes the next segment file */
+	LOG_JOB_SYNC,  /* makes everything up to target_offset durable */
+	LOG_JOB_CLOSE,
+};
+struct log_job_item {
+	int64_t base_offset;
+	struct disk_file *file; /* a reference of its own */
+	int64_t size_bytes, mtime_ms;
+	uint32_t cuts;
+	bool sync, set_mtime;
+	struct log_index_write indexes[2];
+};
+struct log_job {
+	struct job job;
+	enum log_job_kind kind;
+	bool running;
+	struct log_job_item *items;
+	size_t count;
+	char *epochs_text;
+	size_t epochs_size;
+	uint32_t epochs_version;
+	bool sync_directory, remove_limit, remove_prepared;
+	char *prepare_path;
+	struct disk_file *prepared;
+	int64_t target_offset;
+	int64_t writeback_from, writeback_bytes;
+	enum status status, epochs_status;
+};
+
+/* Renamed .deleted, to be unlinked at `due_us`. */
+struct log_retired {
+	struct log_retired *next;
+	int64_t due_us;
+	char *paths[PARTITION_SEGMENT_FILES];
+	size_t count;
+};
+
+/* Where a batch starts, as a reader left it: its next read begins there. */
+struct log_cursor {
+	int64_t offset, base_offset, position;
+};
+enum { LOG_CURSORS = 8 };
+
+struct partition_log {
+	unsigned magic;
+	struct log_environment env;
+	struct log_place place;
+	char *directory;
+	struct topic_partition tp;
+	struct topic_settings settings;
+	struct log_segment **segments; /* ascending; the last is active */
+	size_t count, capacity;
+	int64_t start_offset, end_offset, flushed_offset;
+	int64_t recovery_point_max; /* the largest a checkpoint file may hold */
+	struct leader_epoch_cache epochs;
+	uint32_t epochs_version, epochs_saved_version;
+	int64_t epochs_unsaved_from; /* start of the earliest entry not on disk yet */
+	bool fenced, closing, directory_changed, has_snapshots, has_transaction_index, has_recovery_limit;
+	bool prepare_failed;
+	struct log_job job;
+	bool flush_wanted;
+	int64_t unflushed_records;
+	int64_t writeback_position; /* of the active segment */
+	struct disk_file *prepared; /* the next segment's file, under PARTITION_NEXT_SEGMENT_NAME */
+	struct loop_timer flush_timer, purge_timer;
+	struct log_retired *retired;
+	struct log_cursor cursors[LOG_CURSORS];
+	unsigned cursor_next;
+	void (*flushed)(void *arg, enum status s);
+	void *flushed_arg;
+	bool close_sync;
+	void (*close_done)(void *arg, enum status s);
+	void *close_arg;
+};
+MAGIC(partition_log, 0x504c4f47);
+
+static inline struct log_segment *partition_log_active(const struct partition_log *log)
+{
+	return log->segments[log->count - 1];
+}
+/* The offset behind segment i: the base of the next. */
+static inline int64_t partition_log_segment_end(const struct partition_log *log, size_t i)
+{
+	return i + 1 < log->count ? log->segments[i + 1]->base_offset : log->end_offset;
+}
+void partition_log_check(const struct partition_log *log);
+/* Index of the segment with the largest base <= offset; 0 if there is none. */
+size_t partition_log_segment_at(const struct partition_log *log, int64_t offset);
+void partition_log_fence(struct partition_log *log, enum status why, const char *what);
+/* Adds an empty active segment. A file of that name is emptied. */
+MUST_CHECK enum status partition_log_add_segment(struct partition_log *log, int64_t base_offset);
+/* Takes segments from index i on out and adds an empty one; with sync their going is durable before. There is a segment
+ * afterwards whatever happens; when nothing could be done at all (a full disk), nothing has changed. */
+MUST_CHECK enum status partition_log_replace_segments(struct partition_log *log, size_t i, int64_t base_offset, bool sync);
+/* Closes the active segment and begins one at the log's end, or at base_offset if that is farther. */
+MUST_CHECK enum status partition_log_roll(struct partition_log *log, int64_t base_offset);
+void partition_log_epochs_changed(struct partition_log *log, int64_t from_offset);
+
+void partition_log_free(struct partition_log *log);
+
+/* partition_log_sync.c: starts whatever is worth a job, if none is under way. */
+void partition_log_pump(struct partition_log *log);
+void partition_log_flush_timer_fired(struct loop_timer *t);
+/* After an append. */
+void partition_log_appended(struct partition_log *log, int64_t records);
+
+/* partition_log_trim.c: takes segment i out of the log and renames its files; they go after delay_ms. */
+MUST_CHECK enum status partition_log_retire_segment(struct partition_log *log, size_t i, int64_t delay_ms);
+void partition_log_purge_timer_fired(struct loop_timer *t);
+void partition_log_retired_free(struct log_retired *r);
+#endif

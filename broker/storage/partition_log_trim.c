@@ -1,0 +1,312 @@
+/* Taking away: truncation at the end, retention at the start, the unlinking of what was taken. */
+#include "base/diag.h"
+#include "base/metrics.h"
+#include "storage/partition_log_internal.h"
+
+enum { US_PER_MS = 1000 };
+
+/* --- files on their way out ---------------------------------------------------------------------------------- */
+
+/* Owns itself until done. */
+struct purge {
+	unsigned magic;
+	struct job job;
+	struct disk *disk;
+	struct log_place place; /* a copy of the directory's name */
+	char *directory;
+	struct log_retired *files;
+	int64_t snapshots_above; /* -1: none */
+};
+MAGIC(purge, 0x50555247);
+
+void partition_log_retired_free(struct log_retired *r)
+{
+	while (r != NULL) {
+		struct log_retired *next = r->next;
+		for (size_t i = 0; i < r->count; i++)
+			free(r->paths[i]);
+		free(r);
+		r = next;
+	}
+}
+
+static void purge_work(struct job *j)
+{
+	struct purge *p = CONTAINER_OF(j, struct purge, job);
+	CHECK_MAGIC(purge, p);
+	for (struct log_retired *r = p->files; r != NULL; r = r->next) {
+		for (size_t i = 0; i < r->count; i++)
+			(void)!disk_unlink(p->disk, r->paths[i]); /* the next start removes it otherwise */
+	}
+	if (p->snapshots_above >= 0)
+		(void)!partition_directory_unlink_snapshots(&p->place, p->snapshots_above);
+}
+
+static void purge_done(struct job *j)
+{
+	struct purge *p = CONTAINER_OF(j, struct purge, job);
+	CHECK_MAGIC(purge, p);
+	partition_log_retired_free(p->files);
+	free(p->directory);
+	p->magic = 0;
+	free(p);
+}
+
+static void submit_purge(struct partition_log *log, struct log_retired *files, int64_t snapshots_above)
+{
+	struct purge *p = check_calloc(1, sizeof(*p));
+	p->magic = purge_magic;
+	p->disk = log->env.disk;
+	p->directory = check_strdup(log->directory);
+	p->place = (struct log_place){.disk = p->disk, .directory = p->directory};
+	p->files = files;
+	p->snapshots_above = snapshots_above;
+	expect(log->env.scheduler != NULL);
+	job_init(&p->job, "log purge", log->env.scheduler, purge_work, purge_done);
+	background_submit(log->env.background, &p->job);
+}
+
+/* Sends off what is due and arms the timer for the next. */
+static void purge_due(struct partition_log *log)
+{
+	struct log_retired *due = NULL, **at = &log->retired;
+	int64_t now = clock_monotonic_us(log->env.clock), next = INT64_MAX;
+	if (log->env.scheduler == NULL)
+		return;
+	while (*at != NULL) {
+		struct log_retired *r = *at;
+		if (r->due_us <= now) {
+			*at = r->next;
+			r->next = due;
+			due = r;
+		} else {
+			next = r->due_us < next ? r->due_us : next;
+			at = &r->next;
+		}
+	}
+	if (due != NULL)
+		submit_purge(log, due, -1);
+	if (next != INT64_MAX)
+		scheduler_timer_arm(log->env.scheduler, &log->purge_timer, next - now);
+}
+
+void partition_log_purge_timer_fired(struct loop_timer *t)
+{
+	struct partition_log *log = CONTAINER_OF(t, struct partition_log, purge_timer);
+	CHECK_MAGIC(partition_log, log);
+	purge_due(log);
+}
+
+enum status partition_log_retire_segment(struct partition_log *log, size_t i, int64_t delay_ms)
+{
+	expect(i < log->count);
+	struct log_segment *s = log->segments[i];
+	struct log_retired *r = check_calloc(1, sizeof(*r));
+	int64_t delay_max_ms = INT64_MAX / US_PER_MS / 4;
+	r->due_us = clock_monotonic_us(log->env.clock) + (delay_ms > delay_max_ms ? delay_max_ms : delay_ms) * US_PER_MS;
+	enum status status = partition_directory_retire_segment(&log->place, s->base_offset,
+		log->has_snapshots || log->has_transaction_index, r->paths, &r->count);
+	if (status != STATUS_OK) {
+		free(r);
+		return status;
+	}
+	r->next = log->retired;
+	log->retired = r;
+	log->directory_changed = true;
+	log_segment_free(s); /* readers keep the file itself */
+	for (size_t k = i; k + 1 < log->count; k++)
+		log->segments[k] = log->segments[k + 1];
+	log->count--;
+	return STATUS_OK;
+}
+
+/* --- truncation ---------------------------------------------------------------------------------------------- */
+
+static void forget_cursors(struct partition_log *log)
+{
+	memset(log->cursors, 0, sizeof(log->cursors));
+}
+
+/* A checkpoint may hold a recovery point above the cut; new records up to there must not pass for synced ones after a
+ * crash. Sleeps, but is needed only where a truncation goes below the high watermark: after an unclean election. */
+static enum status limit_recovery_point(struct partition_log *log, int64_t offset)
+{
+	int64_t limit;
+	if (offset >= log->recovery_point_max)
+		return STATUS_OK;
+	if (log->has_recovery_limit && partition_recovery_limit_read(&log->place, &limit) == STATUS_OK && limit <= offset)
+		return STATUS_OK;
+	TRY(partition_recovery_limit_write(&log->place, offset));
+	log->has_recovery_limit = true;
+	return STATUS_OK;
+}
+
+/* Everything behind segment `keep` goes; durable before the rest is cut, or a later segment might come back beside new
+ * records of the same offsets. */
+static enum status drop_segments_behind(struct partition_log *log, size_t keep)
+{
+	if (keep + 1 == log->count)
+		return STATUS_OK;
+	while (log->count > keep + 1)
+		TRY(partition_log_retire_segment(log, log->count - 1, 0));
+	return disk_sync_directory(log->env.disk, log->directory);
+}
+
+static void set_end(struct partition_log *log, int64_t end)
+{
+	log->end_offset = end;
+	if (log->flushed_offset > end)
+		log->flushed_offset = end;
+	if (log->job.running && log->job.target_offset > end)
+		log->job.target_offset = end;
+	if (log->start_offset > end)
+		log->start_offset = end;
+	if (leader_epoch_cache_truncate_end(&log->epochs, end))
+		partition_log_epochs_changed(log, end);
+	forget_cursors(log);
+}
+
+/* Cuts the active segment. Readers may still send what lies behind the cut: they meet the end of the file and fail, and
+ * new records go into a new segment so that they never meet those instead. */
+static enum status cut_active(struct partition_log *log, int64_t position, int64_t end)
+{
+	struct log_segment *s = partition_log_active(log);
+	bool has_readers = atomic_load(&s->file->shared.refs) > 1;
+	if (position == 0 && has_readers)
+		return partition_log_replace_segments(log, log->count - 1, s->base_offset, false);
+	TRY(log_segment_truncate(s, &log->place, position, end));
+	if (has_readers && partition_log_add_segment(log, end) == STATUS_OK)
+		log_segment_finish_time_index(s);
+	return STATUS_OK;
+}
+
+static enum status truncate_to(struct partition_log *log, int64_t offset)
+{
+	size_t keep = partition_log_segment_at(log, offset);
+	TRY(drop_segments_behind(log, keep));
+	struct log_segment *s = log->segments[keep];
+	struct log_batch_info b;
+	int64_t position = s->size_bytes, end = offset;
+	enum status status = log_segment_find(s, &log->place, offset, &b);
+	if (status == STATUS_OK) {
+		position = b.position;
+		end = b.base_offset < offset ? b.base_offset : offset;
+	} else if (status != STATUS_NOT_FOUND) {
+		return status;
+	}
+	TRY(cut_active(log, position, end));
+	set_end(log, end);
+	return STATUS_OK;
+}
+
+enum status partition_log_truncate(struct partition_log *log, int64_t offset)
+{
+	partition_log_check(log);
+	expect(offset >= 0);
+	if (offset >= log->end_offset)
+		return STATUS_OK;
+	if (log->fenced)
+		return STATUS_FENCED_LOG;
+	if (offset < log->segments[0]->base_offset)
+		return partition_log_truncate_fully(log, offset);
+	diag_info("log_truncated", "log=%s from=%lld to=%lld", log->directory, (long long)log->end_offset, (long long)offset);
+	TRY(limit_recovery_point(log, offset));
+	enum status status = truncate_to(log, offset);
+	if (status != STATUS_OK) {
+		/* Half done: what is on disk is known again after a restart. Without space nothing was begun. */
+		if (status != STATUS_NO_SPACE)
+			partition_log_fence(log, status, "a truncation failed");
+		return status;
+	}
+	if (log->has_snapshots && log->env.scheduler != NULL)
+		submit_purge(log, NULL, log->end_offset);
+	purge_due(log);
+	partition_log_flush(log);
+	return STATUS_OK;
+}
+
+enum status partition_log_truncate_fully(struct partition_log *log, int64_t offset)
+{
+	partition_log_check(log);
+	expect(offset >= 0);
+	if (log->fenced)
+		return STATUS_FENCED_LOG;
+	diag_info("log_restarted", "log=%s end=%lld at=%lld", log->directory, (long long)log->end_offset, (long long)offset);
+	TRY(limit_recovery_point(log, offset));
+	TRY(partition_log_replace_segments(log, 0, offset, true));
+	leader_epoch_cache_clear(&log->epochs);
+	partition_log_epochs_changed(log, 0);
+	set_end(log, offset);
+	log->start_offset = log->flushed_offset = offset;
+	purge_due(log);
+	partition_log_flush(log);
+	return STATUS_OK;
+}
+
+/* --- retention ----------------------------------------------------------------------------------------------- */
+
+/* May segment i go, given the bytes of all segments from it on? Kafka: UnifiedLog.deleteOldSegments; time is when the
+ * broker appended, not what producers wrote. */
+static bool expired(const struct partition_log *log, size_t i, int64_t bytes_from_here, int64_t now_ms)
+{
+	const struct topic_settings *t = &log->settings;
+	const struct log_segment *s = log->segments[i];
+	if (partition_log_segment_end(log, i) <= log->start_offset)
+		return true;
+	if ((t->cleanup_policy & CLEANUP_delete) == 0)
+		return false;
+	if (t->retention_ms >= 0 && now_ms - s->appended_ms > t->retention_ms)
+		return true;
+	return t->retention_bytes >= 0 && bytes_from_here - s->size_bytes >= t->retention_bytes;
+}
+
+static size_t expired_count(const struct partition_log *log, int64_t high_watermark)
+{
+	int64_t bytes = partition_log_size_bytes(log), now_ms = clock_wall_ms(log->env.clock);
+	size_t n = 0;
+	while (n < log->count && partition_log_segment_end(log, n) <= high_watermark) {
+		bool empty_active = n + 1 == log->count && log->segments[n]->size_bytes == 0;
+		if (empty_active || !expired(log, n, bytes, now_ms))
+			break;
+		bytes -= log->segments[n]->size_bytes;
+		n++;
+	}
+	return n;
+}
+
+unsigned partition_log_apply_retention(struct partition_log *log, int64_t high_watermark)
+{
+	partition_log_check(log);
+	if (log->fenced)
+		return 0;
+	size_t n = expired_count(log, high_watermark);
+	if (n == log->count && partition_log_roll(log, log->end_offset) != STATUS_OK)
+		n--;
+	unsigned removed = 0;
+	while (removed < n && partition_log_retire_segment(log, 0, log->settings.file_delete_delay_ms) == STATUS_OK)
+		removed++;
+	if (removed == 0)
+		return 0;
+	if (log->segments[0]->base_offset > log->start_offset)
+		log->start_offset = log->segments[0]->base_offset;
+	if (leader_epoch_cache_truncate_start(&log->epochs, log->start_offset))
+		partition_log_epochs_changed(log, log->end_offset);
+	metrics_add(METRIC_segments_deleted, removed);
+	diag_info("segments_deleted", "log=%s count=%u start_offset=%lld", log->directory, removed,
+		(long long)log->start_offset);
+	purge_due(log);
+	return removed;
+}
+
+enum status partition_log_set_start_offset(struct partition_log *log, int64_t offset)
+{
+	partition_log_check(log);
+	if (offset > log->end_offset)
+		return STATUS_OFFSET_OUT_OF_RANGE;
+	if (offset <= log->start_offset)
+		return STATUS_OK;
+	log->start_offset = offset;
+	if (leader_epoch_cache_truncate_start(&log->epochs, offset))
+		partition_log_epochs_changed(log, log->end_offset);
+	return STATUS_OK;
+}
