@@ -136,17 +136,19 @@ static void event_loop_wake(struct event_loop *l)
 	expect(n == (ssize_t)sizeof(one) || errno == EAGAIN);
 }
 
+/* Once the lock is given back the loop may handle the task, end and be freed (the last letter of a detached thread): nothing
+ * of it is touched after that. */
 static void event_loop_post(struct scheduler *s, struct task *t)
 {
 	struct event_loop *l = event_loop_of(s);
+	bool here = event_loop_here(s);
 	pthread_mutex_lock(&l->lock);
 	task_list_push(&l->mailbox, t);
-	bool wake = l->asleep;
+	if (l->asleep)
+		event_loop_wake(l);
 	l->asleep = false;
 	pthread_mutex_unlock(&l->lock);
-	if (wake)
-		event_loop_wake(l);
-	if (!event_loop_here(s))
+	if (!here)
 		metrics_add(METRIC_mailbox_tasks, 1);
 }
 
