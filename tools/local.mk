@@ -1,1 +1,27 @@
 include tools/client/local.mk
+
+# What both programs share.
+noinst_LIBRARIES += libtools.a
+libtools_a_CFLAGS = $(AM_CFLAGS)
+libtools_a_CPPFLAGS = $(AM_CPPFLAGS) -isystem $(top_builddir)/proto/native $(JANSSON_CFLAGS)
+libtools_a_SOURCES = \
+	tools/assignment.c tools/assignment.h \
+	tools/cli.c tools/cli.h \
+	tools/output.c tools/output.h \
+	tools/topic_print.c tools/topic_print.h \
+	tools/topic_store.c tools/topic_store.h \
+	tools/topic_store_broker.c \
+	tools/topic_store_zk.c
+TOOLS_LIBS = libtools.a libclient.a libstorage.a libzk.a libruntime.a libproto.a libconfig.a libbase.a $(SYSTEM_LIBS)
+
+bin_PROGRAMS += tools/correio
+tools_correio_CPPFLAGS = $(libtools_a_CPPFLAGS)
+tools_correio_SOURCES = \
+	tools/main.c tools/commands.h \
+	tools/cmd_cluster.c \
+	tools/cmd_config.c \
+	tools/cmd_consume.c \
+	tools/cmd_produce.c \
+	tools/cmd_topic.c \
+	tools/record_print.c tools/record_print.h
+tools_correio_LDADD = $(TOOLS_LIBS)
