@@ -12,6 +12,7 @@ UNIT_TESTS =
 THREADED_TESTS =
 UNIT_LIBS = $(BROKER_LIBS) $(SYSTEM_LIBS) $(CHECK_LIBS)
 include tests/simulation/local.mk
+include tests/scripted/local.mk
 include tests/unit/local.mk
 
 print-threaded-tests:

@@ -275,6 +275,19 @@ void controller_state_mark_topic_dirty(struct controller_state *s, struct contro
 		controller_state_mark_dirty(s, t, i);
 }
 
+void controller_state_reindex(struct controller_state *s, struct controller_topic *t)
+{
+	refs_forget(&s->dirty, t);
+	refs_forget(&s->changed, t);
+	for (size_t i = 0; i < t->partition_count; i++) {
+		struct controller_partition *p = &t->partitions[i];
+		if (p->dirty)
+			refs_add(&s->dirty, t, i);
+		if (p->changed)
+			refs_add(&s->changed, t, i);
+	}
+}
+
 /* --- the end -------------------------------------------------------------- */
 
 void controller_state_pending_fini(struct controller_pending_topic *p)

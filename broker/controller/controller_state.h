@@ -36,7 +36,7 @@ struct controller_move {
 	int32_t leader, leader_epoch;
 	int32_t *isr;
 	size_t isr_count;
-	int64_t *replica_epochs; /* those that the decision rests on, one per replica */
+	int64_t *replica_epochs; /* those that the decision rests on, one per replica; NULL: the assignment changed since */
 };
 
 struct controller_partition {
@@ -59,6 +59,7 @@ struct controller_partition {
 	bool directory_made;          /* its znode directory is known to exist */
 	bool told;                    /* its replicas were told since it was created: no longer new */
 	bool want_preferred;
+	bool retry; /* its last write failed: again at the next tick */
 };
 
 enum controller_deletion {
@@ -81,6 +82,7 @@ struct controller_topic {
 	size_t erasing;     /* deletes not yet answered */
 	bool erase_failed;
 	bool stuck_logged;
+	int64_t listed; /* the last list of topics it stood in */
 };
 
 struct controller_pending_topic {
@@ -88,8 +90,9 @@ struct controller_pending_topic {
 	int32_t version;
 	struct zk_schema_pending_topic wanted;
 	bool placing, removing;
-	bool stuck_logged;
-	bool unplaceable;
+	bool config_exists; /* left over from an unfinished creation: overwritten */
+	bool retry;         /* the last attempt failed: again at the next tick */
+	bool too_large;
 	struct zk_schema_topic layout; /* while placing */
 };
 
@@ -119,7 +122,7 @@ struct controller_state {
 		bool removing;
 	} *orphans;
 	size_t orphan_count;
-	int64_t lists_asked;
+	int64_t lists_asked, lists_seen;
 	struct controller_refs dirty, changed;
 	bool brokers_changed; /* live brokers differ from what was last told to all */
 };
@@ -145,6 +148,8 @@ bool controller_state_replica_is_live(const struct controller_state *s, const st
 void controller_state_mark_dirty(struct controller_state *s, struct controller_topic *t, size_t index);
 void controller_state_mark_changed(struct controller_state *s, struct controller_topic *t, size_t index);
 void controller_state_mark_topic_dirty(struct controller_state *s, struct controller_topic *t);
+/* After t's partitions moved to other indexes. */
+void controller_state_reindex(struct controller_state *s, struct controller_topic *t);
 void controller_state_clear_move(struct controller_partition *p);
 /* The znode's content as a struct that borrows from t; free only ret->partitions. */
 void controller_state_topic_layout(const struct controller_topic *t, struct zk_schema_topic *ret);

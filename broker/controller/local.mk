@@ -2,6 +2,11 @@ noinst_LIBRARIES += libcontroller.a
 libcontroller_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_builddir)/proto/native $(PROTOBUF_C_CFLAGS)
 libcontroller_a_CFLAGS = $(AM_CFLAGS)
 libcontroller_a_SOURCES = \
+	broker/controller/controller_decide.c broker/controller/controller_decide.h \
+	broker/controller/controller_decide_deletion.c broker/controller/controller_decide_internal.h \
+	broker/controller/controller_decide_partition.c broker/controller/controller_decide_pending.c \
+	broker/controller/controller_decision.c broker/controller/controller_decision.h \
+	broker/controller/controller_requests.c broker/controller/controller_requests.h \
 	broker/controller/controller_state.c broker/controller/controller_state.h \
 	broker/controller/leader_election.c broker/controller/leader_election.h \
 	broker/controller/partition_states.c broker/controller/partition_states.h

@@ -1,3 +1,6 @@
+# What the controller's pure parts need, and nothing above them.
+CONTROLLER_TEST_LIBS = libcontroller.a libcluster.a libwire.a libzk.a libproto.a libconfig.a libbase.a $(PROTOBUF_C_LIBS) \
+	$(JANSSON_LIBS) $(ISAL_LIBS) $(CHECK_LIBS) -lm
 UNIT_TESTS += tests/unit/test_zk_schema
 tests_unit_test_zk_schema_SOURCES = tests/unit/test_zk_schema.c tests/unit/unit.h
-tests_unit_test_zk_schema_LDADD = $(UNIT_LIBS)
+tests_unit_test_zk_schema_LDADD = $(CONTROLLER_TEST_LIBS)
