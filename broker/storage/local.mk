@@ -7,10 +7,17 @@ libstorage_a_SOURCES = \
 	broker/storage/disk.c broker/storage/disk.h \
 	broker/storage/inflater.c broker/storage/inflater.h \
 	broker/storage/leader_epoch_cache.c broker/storage/leader_epoch_cache.h \
+	broker/storage/log_directory.c broker/storage/log_directory.h \
 	broker/storage/log_index.c broker/storage/log_index.h \
+	broker/storage/log_manager.c broker/storage/log_manager.h \
+	broker/storage/log_manager_checkpoints.c \
+	broker/storage/log_manager_internal.h \
+	broker/storage/log_manager_partitions.c \
+	broker/storage/log_manager_space.c \
 	broker/storage/log_recovery.c broker/storage/log_recovery.h \
 	broker/storage/log_scan.c broker/storage/log_scan.h \
 	broker/storage/log_segment.c broker/storage/log_segment.h \
+	broker/storage/name_list.c broker/storage/name_list.h \
 	broker/storage/partition_directory.c broker/storage/partition_directory.h \
 	broker/storage/partition_log.c broker/storage/partition_log.h \
 	broker/storage/partition_log_internal.h \

@@ -3,6 +3,7 @@
 #ifndef STORAGE_LOG_MANAGER_H
 #define STORAGE_LOG_MANAGER_H
 
+#include "config/settings.h"
 #include "storage/partition_log.h"
 
 struct log_manager;
@@ -59,9 +60,14 @@ void log_manager_write_checkpoints(struct log_manager *m, const struct log_check
 	void (*done)(void *arg, enum status s), void *arg);
 /* Least free bytes over live directories is refreshed each second in the pool; any thread may ask. */
 bool log_manager_disk_full(const struct log_manager *m);
-/* Clean stop: every log has been closed by its owner with sync=true; writes checkpoints and the markers, unlocks. Sleeps. */
+/* Clean stop: every log handed out has been closed by its owner with sync=true; the others are closed here. Writes
+ * checkpoints and the markers, unlocks, frees m whatever it returns. Sleeps. */
 MUST_CHECK enum status log_manager_close_clean(struct log_manager *m, const struct log_checkpoint_entry *entries, size_t count);
+/* A file of this directory (of a log dir, or a partition's in it) could not be read or written: the log dir goes offline. */
+void log_manager_directory_failed(struct log_manager *m, const char *directory, enum status why);
 /* Without a marker (crash in tests, or failed start). */
 void log_manager_free(struct log_manager *m);
+/* Both are called on the manager's loop, or once it has stopped, with every request answered; what else is still in the
+ * pool outlives the manager safely. */
 
 #endif

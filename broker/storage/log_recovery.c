@@ -11,7 +11,7 @@ enum {
 };
 
 struct recovery {
-	const struct log_recovery_input *in;
+	struct log_recovery_input *in;
 	struct log_recovered *out;
 	struct failure *failure;
 	uint8_t *buffer;
@@ -517,8 +517,10 @@ static enum status run(struct recovery *r)
 	r->out->has_recovery_limit = files.has_recovery_limit;
 	if (s != STATUS_OK)
 		(void)io_failure(r, s, "reading the directory failed");
-	if (s == STATUS_OK && files.has_recovery_limit)
+	if (s == STATUS_OK && files.has_recovery_limit) {
+		r->in->clean = false; /* the stop was not clean for this log */
 		s = read_recovery_limit(r);
+	}
 	if (s == STATUS_OK)
 		s = read_epochs(r, &epochs_known);
 	if (s == STATUS_OK)
@@ -531,7 +533,8 @@ enum status log_recovery_run(const struct log_recovery_input *in, struct log_rec
 {
 	expect(in->recovery_point >= 0 && in->index_interval_bytes >= 0);
 	struct log_recovered out = {0};
-	struct recovery r = {.in = in, .out = &out, .failure = ret_failure, .recovery_point = in->recovery_point, .last_epoch = -1};
+	struct log_recovery_input input = *in;
+	struct recovery r = {.in = &input, .out = &out, .failure = ret_failure, .recovery_point = in->recovery_point, .last_epoch = -1};
 	leader_epoch_cache_init(&out.epochs);
 	r.buffer = check_alloc(SCAN_BUFFER_BYTES);
 	enum status s = run(&r);

@@ -1,36 +1,7 @@
 #include "storage/partition_directory.h"
-#include "base/diag.h"
+#include "storage/name_list.h"
 
 static const char *const segment_extensions[PARTITION_SEGMENT_FILES] = {"log", "index", "timeindex", "txnindex", "snapshot"};
-
-struct name_list {
-	char **names;
-	size_t count, capacity;
-};
-
-static bool collect_name(void *arg, const char *name)
-{
-	struct name_list *l = arg;
-	if (l->count == l->capacity) {
-		l->capacity = l->capacity == 0 ? 16 : l->capacity * 2;
-		l->names = check_realloc(l->names, l->capacity * sizeof(l->names[0]));
-	}
-	l->names[l->count++] = check_strdup(name);
-	return true;
-}
-
-static void name_list_fini(struct name_list *l)
-{
-	for (size_t i = 0; i < l->count; i++)
-		free(l->names[i]);
-	free(l->names);
-}
-
-static enum status list_names(const struct log_place *place, struct name_list *ret_list)
-{
-	*ret_list = (struct name_list){0};
-	return disk_list(place->disk, place->directory, collect_name, ret_list);
-}
 
 static bool ends_with(const char *name, const char *suffix)
 {
@@ -198,7 +169,7 @@ enum status partition_directory_load(const struct log_place *place, struct parti
 {
 	struct name_list list;
 	*ret_files = (struct partition_files){0};
-	enum status s = list_names(place, &list);
+	enum status s = name_list_read(place->disk, place->directory, &list);
 	if (s == STATUS_OK)
 		s = drop_unfinished(place, &list);
 	if (s == STATUS_OK)
@@ -253,7 +224,7 @@ enum status partition_directory_retire_segment(const struct log_place *place, in
 enum status partition_directory_unlink_snapshots(const struct log_place *place, int64_t above_offset)
 {
 	struct name_list list;
-	enum status s = list_names(place, &list);
+	enum status s = name_list_read(place->disk, place->directory, &list);
 	for (size_t i = 0; s == STATUS_OK && i < list.count; i++) {
 		int64_t base;
 		const char *extension;

@@ -102,6 +102,12 @@ void partition_log_adopt(struct partition_log *log, struct scheduler *scheduler)
 		partition_log_flush(log);
 }
 
+struct scheduler *partition_log_owner(const struct partition_log *log)
+{
+	CHECK_MAGIC(partition_log, log);
+	return log->env.scheduler;
+}
+
 /* --- appending ----------------------------------------------------------------------------------------------- */
 
 void partition_log_fence(struct partition_log *log, enum status why, const char *what)

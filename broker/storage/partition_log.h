@@ -38,6 +38,11 @@ void partition_log_adopt(struct partition_log *log, struct scheduler *scheduler)
  * sync=true everything is fsynced first and indexes are cut to size; done runs on the owner loop. */
 void partition_log_close(struct partition_log *log, bool sync, void (*done)(void *arg, enum status s), void *arg);
 
+/* The same, at once and in this thread, for a log that was never adopted. Sleeps. */
+MUST_CHECK enum status partition_log_close_now(struct partition_log *log, bool sync);
+/* The loop it was given to; NULL before. */
+struct scheduler *partition_log_owner(const struct partition_log *log);
+
 struct log_append_info {
 	int64_t base_offset, last_offset;
 	int64_t log_append_time_ms; /* -1 for CreateTime */

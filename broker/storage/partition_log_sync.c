@@ -56,6 +56,9 @@ static void job_work(struct job *j)
 		keep_first(&job->status, disk_sync_directory(d, log->directory));
 	if (job->remove_limit && job->status == STATUS_OK && partition_recovery_limit_remove(&log->place) != STATUS_OK)
 		job->remove_limit = false;
+	if (job->kind == LOG_JOB_CLOSE && log->close_sync && (log->fenced || job->status != STATUS_OK))
+		/* The marker of a clean stop does not hold for this log. */
+		(void)!partition_recovery_limit_write(&log->place, log->flushed_offset);
 	if (job->prepare_path != NULL)
 		prepare_next(job, d);
 	if (job->remove_prepared) {
@@ -135,10 +138,10 @@ static void add_writeback(struct partition_log *log)
 
 static void job_done(struct job *j);
 
-static void start_job(struct partition_log *log, enum log_job_kind kind)
+static void prepare_job(struct partition_log *log, enum log_job_kind kind)
 {
 	struct log_job *job = &log->job;
-	expect(!job->running && log->env.scheduler != NULL);
+	expect(!job->running);
 	*job = (struct log_job){.kind = kind, .running = true, .target_offset = log->end_offset};
 	job_init(&job->job, "log sync", log->env.scheduler, job_work, job_done);
 	bool sync = kind == LOG_JOB_SYNC || (kind == LOG_JOB_CLOSE && log->close_sync);
@@ -161,7 +164,13 @@ static void start_job(struct partition_log *log, enum log_job_kind kind)
 		add_prepare(log);
 	else
 		job->remove_prepared = log->prepared != NULL;
-	background_submit(log->env.background, &job->job);
+}
+
+static void start_job(struct partition_log *log, enum log_job_kind kind)
+{
+	expect(log->env.scheduler != NULL);
+	prepare_job(log, kind);
+	background_submit(log->env.background, &log->job.job);
 }
 
 /* --- back on the loop ---------------------------------------------------------------------------------------- */
@@ -240,14 +249,15 @@ static void settle_sync(struct partition_log *log)
 		log->flushed(log->flushed_arg, status);
 }
 
-static void finish_close(struct partition_log *log)
+static enum status settle_close(struct partition_log *log)
 {
-	void (*done)(void *arg, enum status s) = log->close_done;
-	void *arg = log->close_arg;
 	enum status status = log->close_sync && log->fenced ? STATUS_FENCED_LOG : log->job.status;
+	settle_items(log);
+	settle_epochs(log);
+	settle_prepared(log);
+	log->job.running = false;
 	partition_log_free(log);
-	if (done != NULL)
-		done(arg, status);
+	return status;
 }
 
 static void job_done(struct job *j)
@@ -255,14 +265,18 @@ static void job_done(struct job *j)
 	struct partition_log *log = CONTAINER_OF(j, struct partition_log, job.job);
 	CHECK_MAGIC(partition_log, log);
 	expect(log->job.running);
+	if (log->job.kind == LOG_JOB_CLOSE) {
+		void (*done)(void *arg, enum status s) = log->close_done;
+		void *arg = log->close_arg;
+		enum status status = settle_close(log);
+		if (done != NULL)
+			done(arg, status);
+		return;
+	}
 	log->job.running = false;
 	settle_items(log);
 	settle_epochs(log);
 	settle_prepared(log);
-	if (log->job.kind == LOG_JOB_CLOSE) {
-		finish_close(log);
-		return;
-	}
 	if (log->job.kind == LOG_JOB_SYNC)
 		settle_sync(log);
 	partition_log_pump(log);
@@ -345,4 +359,16 @@ void partition_log_close(struct partition_log *log, bool sync, void (*done)(void
 	scheduler_timer_cancel(log->env.scheduler, &log->purge_timer);
 	log_segment_finish_time_index(partition_log_active(log));
 	partition_log_pump(log);
+}
+
+enum status partition_log_close_now(struct partition_log *log, bool sync)
+{
+	partition_log_check(log);
+	expect(log->env.scheduler == NULL && !log->job.running);
+	log->closing = true;
+	log->close_sync = sync;
+	log_segment_finish_time_index(partition_log_active(log));
+	prepare_job(log, LOG_JOB_CLOSE);
+	job_work(&log->job.job);
+	return settle_close(log);
 }
