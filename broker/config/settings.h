@@ -3,7 +3,8 @@
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
-#include "base/bytes.h"
+#include "config/config_table.h"
+#include <stdio.h>
 
 enum flush_policy { FLUSH_commit, FLUSH_background };
 enum cleanup_policy { CLEANUP_delete = 1, CLEANUP_compact = 2 }; /* bit set */
@@ -38,5 +39,88 @@ struct settings {
 };
 
 enum setting_flags { SETTING_STATIC = 0, SETTING_RELOADABLE = 1, SETTING_SENSITIVE = 2 };
+
+/* --- loading ------------------------------------------------------------------------------------------------------ */
+
+/* What loading has to say to a person, one sentence each, with file and line. */
+struct settings_lines {
+	char **list;
+	size_t count, capacity;
+};
+struct settings_report {
+	struct settings_lines errors;
+	struct settings_lines warnings;
+	struct settings_lines ignored; /* keys of Kafka that have no effect here */
+};
+void settings_report_fini(struct settings_report *r);
+
+struct settings_load_options {
+	const char *path; /* NULL: no file */
+	const char *const *overrides; /* key=value, applied in order after the file */
+	size_t override_count;
+	bool standalone; /* zookeeper.connect is not needed */
+};
+/* Defaults, then the file, then the overrides, then the checks between settings. STATUS_INVALID_CONFIG: report->errors has
+ * every error found, and s holds nothing. Otherwise s is to be given to settings_fini. The report is filled in both cases
+ * and is to be given to settings_report_fini. */
+MUST_CHECK enum status settings_load(struct settings *s, const struct settings_load_options *o,
+	struct settings_report *report);
+/* Defaults only: for tests and tools. */
+void settings_init_defaults(struct settings *s);
+void settings_fini(struct settings *s);
+
+/* --- derived values ------------------------------------------------------------------------------------------------- */
+
+struct settings_listener {
+	char name[64];
+	char host[256]; /* empty: every interface; IPv6 without brackets */
+	uint16_t port;  /* 0: any free one */
+};
+enum { SETTINGS_LISTENERS_MAX = 16 };
+/* The text of listeners or advertised.listeners: NAME://host:port[,...]. STATUS_INVALID_CONFIG: ret_failure says which item
+ * and why. */
+MUST_CHECK enum status settings_parse_listeners(const char *text, struct settings_listener ret_list[SETTINGS_LISTENERS_MAX],
+	size_t *ret_count, struct failure *ret_failure);
+/* What clients are told: advertised.listeners, or listeners with this host's name for "every interface". */
+MUST_CHECK enum status settings_advertised_listeners(const struct settings *s,
+	struct settings_listener ret_list[SETTINGS_LISTENERS_MAX], size_t *ret_count, struct failure *ret_failure);
+/* Index among the listeners of the one for traffic between brokers. */
+size_t settings_inter_broker_listener(const struct settings *s, const struct settings_listener *list, size_t count);
+/* log.dirs, or log.dir when that is empty: walk with config_list_next. */
+const char *settings_log_dirs(const struct settings *s);
+bool settings_has_role(const struct settings *s, const char *role);
+/* num.network.threads and num.io.threads, or what the machine's cores suggest. */
+int32_t settings_network_threads(const struct settings *s, unsigned cores);
+int32_t settings_io_threads(const struct settings *s, unsigned cores);
+
+/* --- listing ---------------------------------------------------------------------------------------------------------- */
+
+struct setting_view {
+	const char *key;
+	const char *value; /* lives for the call; NULL when sensitive */
+	const char *default_value;
+	enum setting_kind kind;
+	unsigned flags; /* enum setting_flags */
+	const char *unit, *text;
+};
+/* Every key of the broker, those that are defaults of topic settings included, in the order of the tables. */
+void settings_each(const struct settings *s, void (*each)(void *arg, const struct setting_view *v), void *arg);
+/* One value by key, owned by the caller; NULL when there is no such key or it is sensitive. */
+char *settings_format_value(const struct settings *s, const char *key);
+/* The table of keys, types, defaults, ranges, for people or as JSON. */
+void settings_print_help(FILE *out, bool json);
+/* The most similar key that exists, or NULL when none is near. */
+const char *settings_nearest_key(const char *key);
+
+/* --- topics ----------------------------------------------------------------------------------------------------------- */
+
+/* One override of a topic. Keys of Kafka that mean nothing here are checked and otherwise have no effect.
+ * STATUS_INVALID_CONFIG: unknown key (ret_failure names the nearest) or a value that is not allowed; s is unchanged. */
+MUST_CHECK enum status topic_settings_apply(struct topic_settings *s, const char *key, const char *value,
+	struct failure *ret_failure);
+void topic_settings_init_defaults(struct topic_settings *s);
+/* Every key a topic may have; those without meaning here with Kafka's default as their value. */
+void topic_settings_each(const struct topic_settings *s, void (*each)(void *arg, const struct setting_view *v), void *arg);
+const char *topic_settings_nearest_key(const char *key);
 
 #endif
