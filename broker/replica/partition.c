@@ -32,9 +32,6 @@ struct partition {
 	/* Circular lists with a sentinel. Produces in offset order. */
 	struct produce_waiter produces;
 	struct fetch_waiter fetches;
-
-	struct loop_timer flush_timer; /* log.flush.policy=background */
-	int64_t records_unflushed;
 };
 MAGIC(partition, 0x50415254);
 
@@ -184,7 +181,6 @@ static void go_offline(struct partition *p, enum status why)
 		metrics_add(METRIC_partitions_led, -1);
 	metrics_add(METRIC_partitions_offline, 1);
 	p->role = PARTITION_OFFLINE;
-	scheduler_timer_cancel(p->env->scheduler, &p->flush_timer);
 	let_waiters_go(p, STATUS_KAFKA_STORAGE_ERROR);
 	if (p->env->failed != NULL)
 		p->env->failed(p->env->arg, &p->tp, why);
@@ -204,27 +200,12 @@ static void partition_flushed(void *arg, enum status s)
 	advance(p);
 }
 
-static void partition_flush_due(struct loop_timer *t)
-{
-	struct partition *p = CONTAINER_OF(t, struct partition, flush_timer);
-	check(p);
-	p->records_unflushed = 0;
-	partition_log_flush(p->log);
-}
-
-/* After an append, and whenever the policy or the role changes. */
+/* After an append, and whenever the policy or the role changes. With log.flush.policy=background the log flushes by itself, as
+ * flush.ms and flush.messages say. */
 static void flush_as_due(struct partition *p)
 {
-	if (partition_log_flushed_offset(p->log) >= partition_log_end_offset(p->log))
-		return;
-	if (commits_by_flush(p) || p->records_unflushed >= p->settings.flush_messages) {
-		scheduler_timer_cancel(p->env->scheduler, &p->flush_timer);
-		p->records_unflushed = 0;
+	if (commits_by_flush(p) && partition_log_flushed_offset(p->log) < partition_log_end_offset(p->log))
 		partition_log_flush(p->log);
-	} else if (!p->flush_timer.armed) {
-		int64_t delay_us = p->settings.flush_ms > INT64_MAX / 1000 ? INT64_MAX : p->settings.flush_ms * 1000;
-		scheduler_timer_arm(p->env->scheduler, &p->flush_timer, delay_us);
-	}
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------------------- */
@@ -249,7 +230,6 @@ struct partition *partition_new(struct partition_environment *env, const struct 
 	p->leader = p->leader_epoch = p->partition_epoch = -1;
 	p->produces.next = p->produces.previous = &p->produces;
 	p->fetches.next = p->fetches.previous = &p->fetches;
-	loop_timer_init(&p->flush_timer, "partition_flush", partition_flush_due);
 	partition_log_adopt(log, env->scheduler);
 	partition_log_on_flushed(log, partition_flushed, p);
 	partition_log_update_settings(log, settings);
@@ -265,7 +245,6 @@ void partition_free(struct partition *p)
 {
 	check(p);
 	let_waiters_go(p, STATUS_NOT_LEADER_OR_FOLLOWER);
-	scheduler_timer_cancel(p->env->scheduler, &p->flush_timer);
 	partition_log_on_flushed(p->log, NULL, NULL);
 	metrics_add(METRIC_partitions_hosted, -1);
 	if (p->role == PARTITION_LEADER)
@@ -294,6 +273,13 @@ static void set_in_sync(struct partition *p, const struct replica_command *c)
 static enum status become_leader(struct partition *p, const struct replica_command *c)
 {
 	enum status s = partition_log_start_leader_epoch(p->log, c->leader_epoch);
+	if (s == STATUS_FENCED_LEADER_EPOCH) {
+		diag_error("leader_epoch_behind_log",
+			"partition=%s-%d leader_epoch=%d log_leader_epoch=%d text=\"the log is newer than the partition's state in "
+			"ZooKeeper: was it wiped or restored from a backup?\"",
+			p->tp.topic, (int)p->tp.partition, (int)c->leader_epoch, (int)partition_log_latest_epoch(p->log));
+		return s;
+	}
 	if (s != STATUS_OK && s != STATUS_NO_SPACE) {
 		go_offline(p, s);
 		return STATUS_KAFKA_STORAGE_ERROR;
@@ -416,7 +402,6 @@ static enum status append(struct partition *p, struct produce_part *part, int64_
 	if (p->epoch_unwritten)
 		TRY(write_epoch_late(p));
 	int64_t began_us = clock_monotonic_us(p->env->scheduler->clock);
-	int64_t records = part->batch->record_count;
 	struct log_append_info info;
 	enum status s = partition_log_append(p->log, part->batch, p->leader_epoch, &info);
 	if (s != STATUS_OK) {
@@ -431,7 +416,6 @@ static enum status append(struct partition *p, struct produce_part *part, int64_
 	part->log_append_time_ms = info.log_append_time_ms;
 	part->log_start_offset = info.log_start_offset;
 	*ret_last_offset = info.last_offset;
-	p->records_unflushed += records;
 	p->env->changed = true;
 	metrics_observe_us(METRIC_append_us, clock_monotonic_us(p->env->scheduler->clock) - began_us);
 	return STATUS_OK;

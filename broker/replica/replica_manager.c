@@ -426,7 +426,8 @@ static void replica_manager_stop_log_closed(void *arg, enum status s)
 		diag_error("log_close_failed", "partition=%s-%d why=%s text=\"its tail is checked at the next start\"",
 			h->entry.tp.topic, (int)h->entry.tp.partition, status_name(s));
 	else
-		h->entry.recovery_point = h->log_end_offset;
+		h->entry.recovery_point = /* never above the high watermark: what is above may still be truncated */
+			h->log_end_offset < h->entry.high_watermark ? h->log_end_offset : h->entry.high_watermark;
 	closed_one(m);
 }
 

@@ -117,6 +117,16 @@ int64_t partition_log_flushed_offset(const struct partition_log *log)
 	return log->flushed;
 }
 
+int64_t partition_log_recovery_point(struct partition_log *log, int64_t high_watermark)
+{
+	return log->flushed < high_watermark ? log->flushed : high_watermark;
+}
+
+int32_t partition_log_latest_epoch(const struct partition_log *log)
+{
+	return log->epoch_count == 0 ? -1 : log->epochs[log->epoch_count - 1];
+}
+
 bool partition_log_is_fenced(const struct partition_log *log)
 {
 	return log->fenced;
@@ -140,6 +150,8 @@ enum status partition_log_start_leader_epoch(struct partition_log *log, int32_t 
 {
 	if (log->epoch_status != STATUS_OK)
 		return log->epoch_status;
+	if (leader_epoch < partition_log_latest_epoch(log))
+		return STATUS_FENCED_LEADER_EPOCH;
 	log->epochs[log->epoch_count] = leader_epoch;
 	log->epoch_starts[log->epoch_count++] = log->end;
 	return STATUS_OK;

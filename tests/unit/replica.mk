@@ -9,3 +9,11 @@ tests_unit_test_cluster_image_LDADD = $(REPLICA_TEST_LIBS)
 UNIT_TESTS += tests/unit/test_partition
 tests_unit_test_partition_SOURCES = tests/unit/test_partition.c tests/unit/unit.h $(REPLICA_FIXTURE)
 tests_unit_test_partition_LDADD = $(REPLICA_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test_delayed_fetch
+tests_unit_test_delayed_fetch_SOURCES = tests/unit/test_delayed_fetch.c tests/unit/unit.h $(REPLICA_FIXTURE)
+tests_unit_test_delayed_fetch_LDADD = $(REPLICA_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test_replica_manager
+tests_unit_test_replica_manager_SOURCES = tests/unit/test_replica_manager.c tests/unit/unit.h $(REPLICA_FIXTURE)
+tests_unit_test_replica_manager_LDADD = $(REPLICA_TEST_LIBS)

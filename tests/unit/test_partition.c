@@ -217,28 +217,30 @@ START_TEST(partition_of_one_replica_is_written_whatever_min_isr_says)
 }
 END_TEST
 
-START_TEST(partition_in_background_policy_acknowledges_first_and_flushes_later)
+START_TEST(partition_in_background_policy_acknowledges_before_the_flush)
 {
 	begin();
 	f.topic.log_flush_policy = FLUSH_background;
-	f.topic.flush_ms = 50;
 	struct partition_log *log = replica_fixture_lead(&f, 1);
 	ck_assert_int_eq(produce(1, -1, 1).part.status, STATUS_OK);
 	ck_assert_int_eq(high_watermark(1), 1);
-	ck_assert_int_eq(log->flushes_asked, 0);
-	replica_fixture_advance_ms(&f, 51);
-	ck_assert_int_eq(log->flushes_asked, 1);
-	fake_log_finish_flush(log, 1, STATUS_OK);
-	replica_fixture_advance_ms(&f, 200); /* nothing new: no flush */
-	ck_assert_int_eq(log->flushes_asked, 1);
+	ck_assert_int_eq(log->flushes_asked, 0); /* the log flushes by itself */
+	ck_assert_int_eq(log->settings.log_flush_policy, FLUSH_background);
+	end(log);
+}
+END_TEST
 
-	f.topic.flush_messages = 3;
-	f.topic.flush_ms = 1000000;
-	ck_assert_int_eq(replica_fixture_order(&f, REPLICA_CONFIGURE, log, &(struct order_options){0}), STATUS_OK);
-	(void)produce(1, 1, 2);
-	ck_assert_int_eq(log->flushes_asked, 1);
-	(void)produce(1, 1, 1);
-	ck_assert_int_eq(log->flushes_asked, 2);
+START_TEST(partition_refuses_a_leader_epoch_below_its_logs)
+{
+	begin();
+	struct partition_log *log = fake_log_new("t", 0);
+	log->epochs[log->epoch_count++] = 9;
+	struct order_options o = {.leader = 1, .leader_epoch = 8, .replica_count = 1, .isr_count = 1};
+	ck_assert_int_eq(replica_fixture_order(&f, REPLICA_BECOME, log, &o), STATUS_FENCED_LEADER_EPOCH);
+	ck_assert_int_eq(produce(0, 1, 1).part.status, STATUS_NOT_LEADER_OR_FOLLOWER);
+	ck_assert_int_eq(f.failed, 0);
+	o.leader_epoch = 10;
+	ck_assert_int_eq(replica_fixture_order(&f, REPLICA_BECOME, log, &o), STATUS_OK);
 	end(log);
 }
 END_TEST
@@ -453,7 +455,7 @@ UNIT_MAIN("partition", partition_without_role_is_not_leader, partition_leader_st
 	partition_acks_all_times_out_without_its_followers,
 	partition_under_min_isr_refuses_acks_all_and_holds_the_high_watermark,
 	partition_of_one_replica_is_written_whatever_min_isr_says,
-	partition_in_background_policy_acknowledges_first_and_flushes_later,
+	partition_in_background_policy_acknowledges_before_the_flush, partition_refuses_a_leader_epoch_below_its_logs,
 	partition_switched_to_commit_flushes_what_is_open, partition_that_loses_its_role_lets_everybody_go,
 	partition_stop_and_let_go, partition_checks_the_requests_leader_epoch,
 	partition_refuses_appends_on_a_full_disk_and_goes_on_reading, partition_refuses_unknown_acks,
