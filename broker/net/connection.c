@@ -91,6 +91,16 @@ static void events_free(struct connection *c)
 	c->read_armed = c->write_armed = false;
 }
 
+void connection_drop_input(struct connection *c)
+{
+	frame_input_fini(&c->input);
+	net_loop_give_back(c->home, c->input_bytes);
+	c->input_bytes = 0;
+	if (c->overdraft)
+		request_budget_give_overdraft(&c->home->shared->budget);
+	c->overdraft = false;
+}
+
 void connection_close(struct connection *c)
 {
 	CHECK_MAGIC(connection, c);
@@ -101,13 +111,8 @@ void connection_close(struct connection *c)
 	c->last_request = true;
 	events_free(c);
 	stream_close(&c->stream);
-	frame_input_fini(&c->input);
+	connection_drop_input(c);
 	iobuf_fini(&c->out);
-	net_loop_give_back(l, c->input_bytes);
-	c->input_bytes = 0;
-	if (c->overdraft)
-		request_budget_give_overdraft(&l->shared->budget);
-	c->overdraft = false;
 	if (c->starved)
 		net_loop_unstarve(l, c);
 	TAILQ_REMOVE(c->greeted ? &l->active : &l->strangers, c, link);

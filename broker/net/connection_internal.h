@@ -54,6 +54,7 @@ struct net_loop {
 	struct connection_list arriving; /* accepted, their letter is under way; guarded by shared->lock */
 	struct connection_list dead;    /* closed, with requests still in a front's hands */
 	struct connection_list starved; /* wait for room in the budget, first come first served */
+	unsigned starved_count;
 	struct connection_list dirty;   /* have something to do at the turn's end */
 	struct task turn_end;
 	bool turn_end_queued;
@@ -102,6 +103,8 @@ void connection_accept(struct net_loop *home, int fd, const char *peer, const ch
 void connection_frame(struct connection *c, struct iobuf_block *block, size_t n, int64_t now_us);
 /* Moves the answers whose turn it is to `out`. */
 void connection_release_answers(struct connection *c);
+/* Gives back what was read and is not part of a request. */
+void connection_drop_input(struct connection *c);
 /* Closes the socket now. Freed at the turn's end, or when the last request came back. */
 void connection_close(struct connection *c);
 /* Reads no more; what is owed is answered, then it closes. */
@@ -114,6 +117,8 @@ void connection_free(struct connection *c);
 
 /* ---- connection_read.c ---- */
 void connection_readable(int fd, short what, void *arg);
+/* After a wait for the budget: reads if it may now, or waits on. */
+void connection_read_again(struct connection *c);
 /* After a pause: takes what is pending, then waits for more. */
 void connection_resume_reading(struct connection *c);
 

@@ -118,10 +118,7 @@ static void keep_rest(struct connection *c)
 	if (c->closed)
 		return;
 	if (c->last_request) {
-		/* None of it will be looked at. */
-		frame_input_fini(&c->input);
-		net_loop_give_back(c->home, c->input_bytes);
-		c->input_bytes = 0;
+		connection_drop_input(c); /* none of it will be looked at */
 	} else if (!frame_input_park(&c->input)) {
 		refuse_frame(c, "no memory");
 		keep_rest(c);
@@ -164,6 +161,18 @@ static void read_some(struct connection *c, size_t most)
 	keep_rest(c);
 }
 
+/* False: it may not read now. */
+static bool try_read(struct connection *c)
+{
+	if (!may_take_requests(c) || c->starved || !frame_input_empty(&c->input))
+		return false;
+	size_t most = read_allowance(c);
+	if (most == 0)
+		return false;
+	read_some(c, most);
+	return true;
+}
+
 static void stop_watching(struct connection *c)
 {
 	event_del(c->read_event);
@@ -176,14 +185,17 @@ void connection_readable(int fd, short what, void *arg)
 	struct connection *c = CAST(connection, arg);
 	expect(!c->closed && fd == c->stream.fd);
 	event_loop_set_running(c->home->loop, "connection_read");
-	size_t most = 0;
-	if (may_take_requests(c) && !c->starved && frame_input_empty(&c->input))
-		most = read_allowance(c);
-	if (most > 0)
-		read_some(c, most);
-	else
+	if (!try_read(c))
 		stop_watching(c);
 	event_loop_set_running(c->home->loop, NULL);
+}
+
+void connection_read_again(struct connection *c)
+{
+	expect(!c->closed && !c->starved);
+	(void)try_read(c);
+	if (!c->starved)
+		connection_mark_dirty(c); /* the turn's end waits for more, or does what else is due */
 }
 
 void connection_resume_reading(struct connection *c)

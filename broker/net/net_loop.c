@@ -103,25 +103,31 @@ void net_loop_starve(struct net_loop *l, struct connection *c)
 {
 	expect(!c->starved && !c->closed);
 	c->starved = true;
+	l->starved_count++;
 	TAILQ_INSERT_TAIL(&l->starved, c, starved_link);
 }
 
 void net_loop_unstarve(struct net_loop *l, struct connection *c)
 {
 	expect(c->starved);
+	expect(l->starved_count > 0);
 	c->starved = false;
+	l->starved_count--;
 	TAILQ_REMOVE(&l->starved, c, starved_link);
 }
 
 static void net_loop_fed(struct task *t)
 {
 	struct net_loop *l = CAST(net_loop, request_budget_woken(t));
-	/* All may try, in their order; those that find nothing queue again behind. */
 	struct connection *c;
-	while ((c = TAILQ_FIRST(&l->starved)) != NULL) {
+	/* Once round, in their order; those for whom there is nothing keep their place. Reading here and not when the socket
+	 * reports spares the many that would only find the room gone again two system calls each. */
+	for (unsigned n = l->starved_count; n > 0 && (c = TAILQ_FIRST(&l->starved)) != NULL; n--) {
 		net_loop_unstarve(l, c);
-		connection_mark_dirty(c);
+		connection_read_again(c);
 	}
+	if (!TAILQ_EMPTY(&l->starved) && !request_budget_wait(&l->shared->budget, l->index))
+		request_budget_wake(&l->shared->budget, l->index);
 }
 
 void net_loop_give_back(struct net_loop *l, size_t n)

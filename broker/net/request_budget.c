@@ -41,12 +41,19 @@ void request_budget_take(struct request_budget *b, size_t n)
 	expect(before + n >= before);
 }
 
+void request_budget_wake(struct request_budget *b, int index)
+{
+	expect(index >= 0 && index < REQUEST_BUDGET_LOOPS && b->loops[index].loop != NULL);
+	if (!atomic_exchange(&b->loops[index].posted, true))
+		scheduler_post(b->loops[index].loop, &b->loops[index].woken);
+}
+
 static void wake_waiting(struct request_budget *b)
 {
 	uint64_t bits = atomic_exchange(&b->waiting, 0);
 	for (int i = 0; bits != 0; i++, bits >>= 1)
-		if ((bits & 1) != 0 && !atomic_exchange(&b->loops[i].posted, true))
-			scheduler_post(b->loops[i].loop, &b->loops[i].woken);
+		if ((bits & 1) != 0)
+			request_budget_wake(b, i);
 }
 
 void request_budget_give(struct request_budget *b, size_t n)

@@ -38,6 +38,8 @@ void request_budget_take(struct request_budget *b, size_t n);
 void request_budget_give(struct request_budget *b, size_t n);
 /* Asks for one wake-up of this loop. False: there is room after all, go on. */
 bool request_budget_wait(struct request_budget *b, int index);
+/* Wakes the loop as bytes given back would. */
+void request_budget_wake(struct request_budget *b, int index);
 /* One frame at a time may be completed although the budget is used up: else frames that are half there could wait for
  * each other for ever, and one larger than the budget would never come in. */
 bool request_budget_take_overdraft(struct request_budget *b, const void *who);
