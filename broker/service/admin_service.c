@@ -113,6 +113,7 @@ static bool all_settled(struct admin_request *r, const struct cluster_image *ima
 
 static void finish(struct admin_request *r)
 {
+	service_loop_unwait(&r->waiting);
 	cluster_image_holder_unwatch(r->service->images, &r->watcher);
 	scheduler_timer_cancel(r->service->scheduler, &r->timer);
 	r->magic = 0;
@@ -143,9 +144,8 @@ static const char *what_is_missing(enum admin_kind kind)
 	unreachable("admin kind");
 }
 
-static void waited_long_enough(struct loop_timer *t)
+static void give_up(struct admin_request *r)
 {
-	struct admin_request *r = CAST(admin_request, CONTAINER_OF(t, struct admin_request, timer));
 	for (size_t i = 0; i < r->item_count; i++) {
 		struct admin_item *item = &r->items[i];
 		if (!item->settled)
@@ -153,6 +153,16 @@ static void waited_long_enough(struct loop_timer *t)
 				(long long)r->timeout_ms, what_is_missing(r->kind));
 	}
 	finish(r);
+}
+
+static void waited_long_enough(struct loop_timer *t)
+{
+	give_up(CAST(admin_request, CONTAINER_OF(t, struct admin_request, timer)));
+}
+
+static void hurry(struct service_waiting *w)
+{
+	give_up(CAST(admin_request, CONTAINER_OF(w, struct admin_request, waiting)));
 }
 
 /* Back on the home loop: everything is written, or refused. */
@@ -167,6 +177,11 @@ static void written(struct task *task)
 		finish(r);
 		return;
 	}
+	if (r->service->hurried) {
+		give_up(r);
+		return;
+	}
+	service_loop_wait(r->service, &r->waiting);
 	int64_t wait_ms = r->timeout_ms < WAIT_MAX_MS ? r->timeout_ms : WAIT_MAX_MS;
 	cluster_image_holder_watch(r->service->images, &r->watcher);
 	scheduler_timer_arm(r->service->scheduler, &r->timer, wait_ms * 1000);
@@ -286,6 +301,7 @@ void admin_service_start(struct admin_request *r)
 	r->magic = admin_request_magic;
 	r->next = r->in_flight = 0;
 	r->starting = false;
+	r->waiting = (struct service_waiting){.hurry = hurry};
 	r->watcher = (struct cluster_image_watcher){.changed = image_changed};
 	loop_timer_init(&r->timer, "admin_wait", waited_long_enough);
 	task_init(&r->task, "admin_write", on_cluster_loop);

@@ -63,6 +63,7 @@ struct admin_request {
 	struct task task;
 	size_t next, in_flight;
 	bool starting;
+	struct service_waiting waiting;
 	struct cluster_image_watcher watcher;
 	struct loop_timer timer;
 };

@@ -69,8 +69,15 @@ static void collect(struct delayed_fetch *f)
 		iobuf_fini(&p->records);
 	}
 	metrics_add(METRIC_bytes_out, bytes);
+	service_loop_unwait(&r->waiting);
 	r->magic = 0;
 	r->done(r);
+}
+
+static void hurry(struct service_waiting *w)
+{
+	struct fetch_request *r = CAST(fetch_request, CONTAINER_OF(w, struct fetch_request, waiting));
+	delayed_fetch_hurry(&r->delayed);
 }
 
 /* Fills *p when the entry is to be read, else answers it. */
@@ -105,6 +112,7 @@ enum status fetch_service_start(struct fetch_request *r)
 	if (parts == NULL)
 		return STATUS_TOO_LARGE;
 	r->magic = fetch_request_magic;
+	r->waiting = (struct service_waiting){0};
 	iobuf_init(&r->records);
 	size_t count = 0;
 	for (size_t i = 0; i < r->entry_count; i++)
@@ -116,16 +124,20 @@ enum status fetch_service_start(struct fetch_request *r)
 		.parts = parts,
 		.part_count = count,
 		/* An error is told at once (Kafka: ReplicaManager.fetchMessages). */
-		.min_bytes = count == r->entry_count ? r->min_bytes : 0,
+		.min_bytes = count == r->entry_count && !r->service->hurried ? r->min_bytes : 0,
 		.max_bytes = r->max_bytes < cap ? r->max_bytes : cap,
 		.max_wait_ms = r->max_wait_ms < FETCH_SERVICE_WAIT_MAX_MS ? r->max_wait_ms : FETCH_SERVICE_WAIT_MAX_MS,
 		.done = collect,
 		.arg = r,
 	};
-	if (count == 0)
+	if (count == 0) {
 		collect(&r->delayed);
-	else
-		delayed_fetch_start(&r->delayed);
+		return STATUS_OK;
+	}
+	r->waiting = (struct service_waiting){.hurry = hurry};
+	if (r->delayed.min_bytes > 0)
+		service_loop_wait(r->service, &r->waiting);
+	delayed_fetch_start(&r->delayed); /* r may be gone now */
 	return STATUS_OK;
 }
 

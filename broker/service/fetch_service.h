@@ -40,6 +40,7 @@ struct fetch_request {
 
 	/* private */
 	unsigned magic;
+	struct service_waiting waiting;
 	struct delayed_fetch delayed;
 };
 /* STATUS_TOO_LARGE: the arena cannot hold the parts; done is not called. */

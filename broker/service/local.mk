@@ -3,6 +3,7 @@ libservice_a_CFLAGS = $(AM_CFLAGS)
 libservice_a_SOURCES = \
 	broker/service/admin_description.c broker/service/admin_description.h \
 	broker/service/admin_service.c broker/service/admin_service.h broker/service/admin_service_describe.c \
+	broker/service/config_service.c broker/service/config_service.h \
 	broker/service/control_service.c broker/service/control_service.h \
 	broker/service/fetch_service.c broker/service/fetch_service.h \
 	broker/service/leader_hint.c broker/service/leader_hint.h \
@@ -10,4 +11,4 @@ libservice_a_SOURCES = \
 	broker/service/produce_service.c broker/service/produce_service.h \
 	broker/service/service_loop.c broker/service/service_loop.h \
 	broker/service/service_message.c broker/service/service_message.h \
-	broker/service/topic_settings_cache.h
+	broker/service/topic_settings_cache.c broker/service/topic_settings_cache.h

@@ -19,6 +19,7 @@ struct service_loop *service_loop_new(const struct service_loop_options *o)
 		.topic_settings = topic_settings_cache_new(&o->settings->topic_defaults),
 		.broker_id = o->broker_id,
 	};
+	s->waiting.next = s->waiting.previous = &s->waiting;
 	return s;
 }
 
@@ -27,9 +28,41 @@ void service_loop_free(struct service_loop *s)
 	if (s == NULL)
 		return;
 	CHECK_MAGIC(service_loop, s);
+	expect(s->waiting.next == &s->waiting);
 	topic_settings_cache_free(s->topic_settings);
 	s->magic = 0;
 	free(s);
+}
+
+void service_loop_wait(struct service_loop *s, struct service_waiting *w)
+{
+	CHECK_MAGIC(service_loop, s);
+	expect(w->hurry != NULL && w->next == NULL);
+	w->next = &s->waiting;
+	w->previous = s->waiting.previous;
+	w->previous->next = w;
+	w->next->previous = w;
+}
+
+void service_loop_unwait(struct service_waiting *w)
+{
+	if (w->next == NULL)
+		return;
+	w->previous->next = w->next;
+	w->next->previous = w->previous;
+	w->next = w->previous = NULL;
+}
+
+void service_loop_hurry(struct service_loop *s)
+{
+	CHECK_MAGIC(service_loop, s);
+	expect_on_loop(s->scheduler);
+	s->hurried = true;
+	while (s->waiting.next != &s->waiting) {
+		struct service_waiting *w = s->waiting.next;
+		service_loop_unwait(w);
+		w->hurry(w);
+	}
 }
 
 const struct cluster_image *service_loop_image(const struct service_loop *s)

@@ -11,6 +11,12 @@
 struct admin_service;
 struct topic_settings_cache;
 
+/* A request that waits for something to happen (bytes, an image), embedded in it: so that a stop need not wait as long. */
+struct service_waiting {
+	struct service_waiting *next, *previous;
+	/* Ends the wait: the request is answered with what there is, now or soon. Removes itself. */
+	void (*hurry)(struct service_waiting *w);
+};
 struct service_loop {
 	unsigned magic;
 	struct scheduler *scheduler;
@@ -20,6 +26,8 @@ struct service_loop {
 	struct admin_service *admin; /* shared by all loops */
 	struct topic_settings_cache *topic_settings;
 	int32_t broker_id;
+	struct service_waiting waiting; /* head of a ring */
+	bool hurried;
 	int64_t suggestions_from_us; /* of the second in which suggestions are counted */
 	unsigned suggestions;
 };
@@ -36,6 +44,12 @@ struct service_loop_options {
 struct service_loop *service_loop_new(const struct service_loop_options *o);
 /* No request may be under way. */
 void service_loop_free(struct service_loop *s);
+
+void service_loop_wait(struct service_loop *s, struct service_waiting *w);
+/* Harmless when w does not wait (zeroed, or removed before). */
+void service_loop_unwait(struct service_waiting *w);
+/* On the loop: ends every wait; from now on nothing waits. */
+void service_loop_hurry(struct service_loop *s);
 
 /* The image of this turn; borrowed until the caller returns to the loop. */
 const struct cluster_image *service_loop_image(const struct service_loop *s);

@@ -1,0 +1,27 @@
+/* Settings as clients see them: of a topic (the image's overrides over the broker's defaults), of this broker. Kafka:
+ * ConfigHelper. */
+#ifndef SERVICE_CONFIG_SERVICE_H
+#define SERVICE_CONFIG_SERVICE_H
+
+#include "service/service_loop.h"
+
+struct config_row {
+	const char *key, *value; /* value "" for sensitive keys */
+	const char *source;      /* "topic", "broker", "default" */
+	const char *text;
+	bool is_default, read_only;
+};
+struct config_rows {
+	struct config_row *rows;
+	size_t count;
+};
+/* All in the arena, sorted as the tables. UNKNOWN_TOPIC_OR_PARTITION with a sentence; TOO_LARGE: the arena is full. */
+MUST_CHECK enum status config_service_describe_topic(struct service_loop *s, struct arena *a, const char *topic,
+	struct config_rows *ret_rows, char **ret_message);
+MUST_CHECK enum status config_service_describe_broker(struct service_loop *s, struct arena *a, struct config_rows *ret_rows);
+/* Are these keys and values those of topic overrides? value NULL removes. INVALID_CONFIG names the first that is not. */
+struct topic_config_entry;
+MUST_CHECK enum status config_service_check_topic(const struct topic_config_entry *entries, size_t count,
+	struct failure *ret_failure);
+
+#endif
