@@ -19,5 +19,6 @@ print-threaded-tests:
 	@echo $(THREADED_TESTS)
 print-cppflags:
 	@echo $(DEFS) $(AM_CPPFLAGS) $(CPPFLAGS) $(EVENT_CFLAGS) $(PROTOBUF_C_CFLAGS) $(JANSSON_CFLAGS) -I$(abs_builddir)/proto/native
+check-programs: $(check_PROGRAMS)
 fuzz-targets: $(FUZZ_TARGETS)
-.PHONY: print-threaded-tests print-cppflags fuzz-targets
+.PHONY: check-programs print-threaded-tests print-cppflags fuzz-targets
