@@ -3,3 +3,12 @@ UNIT_TESTS += tests/unit/test_native_codec
 tests_unit_test_native_codec_SOURCES = tests/unit/test_native_codec.c tests/unit/unit.h
 tests_unit_test_native_codec_CPPFLAGS = $(NATIVE_TEST_CPPFLAGS)
 tests_unit_test_native_codec_LDADD = libwire.a libproto.a libbase.a $(PROTOBUF_C_LIBS) $(ISAL_LIBS) $(CHECK_LIBS) -lm
+
+# The replica layer is faked by the tests: libreplica is not linked.
+SERVICE_TEST_LIBS = libservice.a libcluster.a libstorage.a libzk.a libruntime.a libconfig.a libbase.a $(SYSTEM_LIBS) $(CHECK_LIBS)
+SERVICE_FIXTURE = tests/unit/service_fixture.c tests/unit/service_fixture.h tests/unit/unit.h
+UNIT_TESTS += tests/unit/test_produce_service tests/unit/test_fetch_service
+tests_unit_test_produce_service_SOURCES = tests/unit/test_produce_service.c $(SERVICE_FIXTURE)
+tests_unit_test_produce_service_LDADD = $(SERVICE_TEST_LIBS)
+tests_unit_test_fetch_service_SOURCES = tests/unit/test_fetch_service.c $(SERVICE_FIXTURE)
+tests_unit_test_fetch_service_LDADD = $(SERVICE_TEST_LIBS)

@@ -1,0 +1,279 @@
+#include "service_fixture.h"
+#include "unit.h"
+
+#include "service/produce_service.h"
+#include "storage/record_batch.h"
+
+static struct service_fixture fixture;
+
+/* --- the replica layer, faked: parts are kept until the test answers them -- */
+
+enum { PARTS_MAX = 16 };
+static struct produce_part *parts[PARTS_MAX];
+static size_t part_count;
+
+void replica_manager_append(struct replica_manager *owner, struct produce_part *part)
+{
+	(void)owner;
+	ck_assert_uint_lt(part_count, PARTS_MAX);
+	parts[part_count++] = part;
+}
+
+static void answer_part(size_t index, enum status s, int64_t base_offset)
+{
+	struct produce_part *p = parts[index];
+	p->status = s;
+	p->base_offset = s == STATUS_OK ? base_offset : -1;
+	p->log_append_time_ms = -1;
+	p->log_start_offset = s == STATUS_OK ? 0 : -1;
+	p->done(p);
+}
+
+/* --- requests ------------------------------------------------------------ */
+
+static unsigned done_count;
+
+static void count_done(struct produce_request *r)
+{
+	(void)r;
+	done_count++;
+}
+
+static void set_up(void)
+{
+	service_fixture_init(&fixture);
+	part_count = 0;
+	done_count = 0;
+}
+
+/* Writable memory of the test's arena, as a frame would be. */
+static struct slice batch_of(const char *key, size_t value_bytes)
+{
+	struct record_batch_builder *b = record_batch_builder_new(COMPRESSION_none, 0, 1024);
+	uint8_t *value = check_calloc(1, value_bytes + 1);
+	struct slice batch, k = key == NULL ? (struct slice){0} : slice_of_str(key);
+	record_batch_builder_add(b, 1700000000000, k, slice_of(value, value_bytes), NULL, 0);
+	ck_assert_int_eq(record_batch_builder_finish(b, &batch), STATUS_OK);
+	uint8_t *copy = arena_alloc(&fixture.arena, batch.n);
+	ck_assert_ptr_nonnull(copy);
+	memcpy(copy, batch.p, batch.n);
+	free(value);
+	struct slice result = slice_of(copy, batch.n);
+	record_batch_builder_free(b);
+	return result;
+}
+
+static struct produce_request request_of(struct produce_entry *entries, size_t count, int32_t acks)
+{
+	return (struct produce_request){.service = fixture.service, .arena = &fixture.arena, .listener = "INSIDE", .acks = acks,
+		.timeout_ms = 1000, .entries = entries, .entry_count = count, .done = count_done};
+}
+
+START_TEST(produce_service_answers_when_every_partition_has)
+{
+	set_up();
+	struct produce_entry entries[] = {
+		{.topic = "orders", .partition = 0, .records = batch_of("k", 10)},
+		{.topic = "keys", .partition = 0, .records = batch_of("k", 10)},
+	};
+	struct produce_request r = request_of(entries, 2, -1);
+	produce_service_start(&r);
+	ck_assert_uint_eq(part_count, 2);
+	ck_assert_int_eq(parts[0]->acks, -1);
+	ck_assert_int_eq(parts[0]->timeout_ms, 1000);
+	ck_assert_int_eq(parts[0]->batch->record_count, 1);
+	answer_part(1, STATUS_OK, 70);
+	ck_assert_uint_eq(done_count, 0);
+	answer_part(0, STATUS_OK, 7);
+	ck_assert_uint_eq(done_count, 1);
+	ck_assert_int_eq(entries[0].base_offset, 7);
+	ck_assert_int_eq(entries[1].base_offset, 70);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(produce_service_unknown_topic_names_a_similar_one)
+{
+	set_up();
+	struct produce_entry entry = {.topic = "order", .partition = 0, .records = batch_of("k", 10)};
+	struct produce_request r = request_of(&entry, 1, 1);
+	produce_service_start(&r);
+	ck_assert_uint_eq(done_count, 1);
+	ck_assert_uint_eq(part_count, 0);
+	ck_assert_int_eq(entry.status, STATUS_UNKNOWN_TOPIC_OR_PARTITION);
+	ck_assert_str_eq(entry.message, "topic order does not exist; did you mean orders?");
+	ck_assert_int_eq(entry.base_offset, -1);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(produce_service_unknown_partition_is_refused)
+{
+	set_up();
+	struct produce_entry entries[] = {
+		{.topic = "orders", .partition = 3, .records = batch_of("k", 10)},
+		{.topic = "orders", .partition = -1, .records = batch_of("k", 10)},
+		{.topic = "no/slash", .partition = 0, .records = batch_of("k", 10)},
+	};
+	struct produce_request r = request_of(entries, 3, 1);
+	produce_service_start(&r);
+	ck_assert_uint_eq(part_count, 0);
+	ck_assert_int_eq(entries[0].status, STATUS_UNKNOWN_TOPIC_OR_PARTITION);
+	ck_assert_int_eq(entries[1].status, STATUS_INVALID_TOPIC_EXCEPTION);
+	ck_assert_int_eq(entries[2].status, STATUS_INVALID_TOPIC_EXCEPTION);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(produce_service_wrong_broker_is_told_where_to_go)
+{
+	set_up();
+	struct produce_entry entry = {.topic = "orders", .partition = 1, .records = batch_of("k", 10)};
+	struct produce_request r = request_of(&entry, 1, 1);
+	produce_service_start(&r);
+	ck_assert_uint_eq(part_count, 1);
+	answer_part(0, STATUS_UNKNOWN_TOPIC_OR_PARTITION, -1); /* not hosted here, though the image knows it */
+	ck_assert_int_eq(entry.status, STATUS_NOT_LEADER_OR_FOLLOWER);
+	ck_assert_int_eq(entry.leader.broker_id, 2);
+	ck_assert_int_eq(entry.leader.leader_epoch, 3);
+	ck_assert_str_eq(entry.leader.host, "10.0.0.2");
+	ck_assert_int_eq(entry.leader.port, 19092);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(produce_service_replica_that_knows_a_newer_leader_is_believed)
+{
+	set_up();
+	struct produce_entry entry = {.topic = "orders", .partition = 0, .records = batch_of("k", 10)};
+	struct produce_request r = request_of(&entry, 1, 1);
+	produce_service_start(&r);
+	parts[0]->leader = 2;
+	parts[0]->leader_epoch_now = 6; /* the image says 1 in epoch 5 */
+	answer_part(0, STATUS_NOT_LEADER_OR_FOLLOWER, -1);
+	ck_assert_int_eq(entry.leader.broker_id, 2);
+	ck_assert_int_eq(entry.leader.leader_epoch, 6);
+	ck_assert_str_eq(entry.leader.host, "10.0.0.2");
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(produce_service_image_that_moved_meanwhile_is_used_for_the_hint)
+{
+	set_up();
+	struct produce_entry entry = {.topic = "orders", .partition = 0, .records = batch_of("k", 10)};
+	struct produce_request r = request_of(&entry, 1, -1);
+	produce_service_start(&r);
+	service_fixture_move_leader(&fixture, 2, 9);
+	answer_part(0, STATUS_NOT_LEADER_OR_FOLLOWER, -1);
+	ck_assert_int_eq(entry.leader.broker_id, 2);
+	ck_assert_int_eq(entry.leader.leader_epoch, 9);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(produce_service_damaged_batch_is_not_appended_and_others_are)
+{
+	set_up();
+	struct produce_entry entries[] = {
+		{.topic = "orders", .partition = 0, .records = batch_of("k", 10)},
+		{.topic = "orders", .partition = 0, .records = batch_of("k", 10)},
+		{.topic = "orders", .partition = 0, .records = {0}},
+	};
+	uint8_t *bytes = (uint8_t *)(uintptr_t)entries[0].records.p;
+	bytes[entries[0].records.n - 1] ^= 1;
+	struct produce_request r = request_of(entries, 3, 1);
+	produce_service_start(&r);
+	ck_assert_uint_eq(part_count, 1);
+	ck_assert_ptr_eq(parts[0], &entries[1].part);
+	answer_part(0, STATUS_OK, 1);
+	ck_assert_int_eq(entries[0].status, STATUS_CORRUPT_MESSAGE);
+	ck_assert_int_eq(entries[1].status, STATUS_OK);
+	ck_assert_int_ne(entries[2].status, STATUS_OK);
+	ck_assert_uint_eq(done_count, 1);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(produce_service_topic_settings_are_those_of_the_image)
+{
+	set_up();
+	struct produce_entry entries[] = {
+		{.topic = "keys", .partition = 0, .records = batch_of("k", 600)}, /* max.message.bytes=500 */
+		{.topic = "keys", .partition = 0, .records = batch_of(NULL, 10)}, /* compacted: needs keys */
+	};
+	struct produce_request r = request_of(entries, 2, 1);
+	produce_service_start(&r);
+	ck_assert_uint_eq(part_count, 0);
+	ck_assert_int_eq(entries[0].status, STATUS_MESSAGE_TOO_LARGE);
+	ck_assert_ptr_nonnull(strstr(entries[0].message, "max.message.bytes=500"));
+	ck_assert_int_eq(entries[1].status, STATUS_INVALID_RECORD);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(produce_service_unknown_acks_are_refused)
+{
+	set_up();
+	struct produce_entry entry = {.topic = "orders", .partition = 0, .records = batch_of("k", 10)};
+	struct produce_request r = request_of(&entry, 1, 2);
+	produce_service_start(&r);
+	ck_assert_uint_eq(part_count, 0);
+	ck_assert_int_eq(entry.status, STATUS_INVALID_REQUIRED_ACKS);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(produce_service_empty_request_is_answered)
+{
+	set_up();
+	struct produce_request r = request_of(NULL, 0, 1);
+	produce_service_start(&r);
+	ck_assert_uint_eq(done_count, 1);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(produce_service_requests_reach_the_owner_in_order)
+{
+	set_up();
+	struct produce_entry entries[8];
+	struct produce_request requests[8];
+	for (size_t i = 0; i < 8; i++) {
+		entries[i] = (struct produce_entry){.topic = "orders", .partition = 0, .records = batch_of("k", i)};
+		requests[i] = request_of(&entries[i], 1, 1);
+		produce_service_start(&requests[i]);
+	}
+	ck_assert_uint_eq(part_count, 8);
+	for (size_t i = 0; i < 8; i++)
+		ck_assert_ptr_eq(parts[i], &entries[i].part);
+	for (size_t i = 8; i-- > 0;)
+		answer_part(i, STATUS_OK, (int64_t)i);
+	ck_assert_uint_eq(done_count, 8);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(produce_service_flood_of_wrong_names_stops_searching_for_similar_ones)
+{
+	set_up();
+	unsigned suggested = 0;
+	for (int i = 0; i < 200; i++) {
+		char *message = service_loop_unknown_topic(fixture.service, &fixture.arena, "order");
+		ck_assert_ptr_nonnull(message);
+		suggested += strstr(message, "did you mean") != NULL ? 1 : 0;
+	}
+	ck_assert_uint_gt(suggested, 0);
+	ck_assert_uint_lt(suggested, 200);
+	manual_clock_advance_us(&fixture.clock, 2 * 1000 * 1000);
+	ck_assert_ptr_nonnull(strstr(service_loop_unknown_topic(fixture.service, &fixture.arena, "order"), "did you mean"));
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+UNIT_MAIN("produce_service", produce_service_answers_when_every_partition_has, produce_service_unknown_topic_names_a_similar_one,
+	produce_service_unknown_partition_is_refused, produce_service_wrong_broker_is_told_where_to_go,
+	produce_service_replica_that_knows_a_newer_leader_is_believed, produce_service_image_that_moved_meanwhile_is_used_for_the_hint,
+	produce_service_damaged_batch_is_not_appended_and_others_are, produce_service_topic_settings_are_those_of_the_image,
+	produce_service_unknown_acks_are_refused, produce_service_empty_request_is_answered,
+	produce_service_requests_reach_the_owner_in_order, produce_service_flood_of_wrong_names_stops_searching_for_similar_ones)
