@@ -1,6 +1,6 @@
 /* See broker_registration.h. One chain of calls at a time:
  *
- *     look for our endpoints under other ids -> register -> (there already: whose is it? -> probe -> remove it) -> registered
+ *     look for our endpoints under other ids -> register -> (there already: whose is it? -> probe -> replace it) -> registered
  *
  * A link that fails for lack of a connection ends the chain; it begins again when there is one. Once registered our own node is
  * watched: one that vanishes is written again, one that another process has taken over stops us. */
@@ -19,7 +19,7 @@ struct broker_registration {
 	char path[ZK_PATH_MAX];
 	enum registration_state state;
 	bool busy; /* a chain is under way */
-	int64_t session_id;  /* that holds our node, when DONE */
+	int64_t session_id;  /* that holds our node, or held it last; 0 never registered */
 	int64_t give_up_us;  /* a node or endpoint of somebody who may be dead: how long to wait for it to vanish; 0 unset */
 	struct zk_listener listener;
 	struct zk_watcher watcher;
@@ -27,7 +27,7 @@ struct broker_registration {
 	/* The other brokers whose endpoints are being read. */
 	char **ids;
 	size_t id_count, id_next;
-	/* What stands in our place: probed, then removed. */
+	/* What stands in our place: probed, then replaced. */
 	int32_t other_version;
 	char *other_where;
 	void (*stopped)(void *arg);
@@ -184,21 +184,15 @@ static void registered(struct broker_registration *r, int64_t broker_epoch)
 
 /* --- somebody stands in our place ----------------------------------------------------------------------------------------- */
 
-static void write_node(struct broker_registration *r);
+enum { NOBODY = -2 }; /* no version of a node */
+static void write_node(struct broker_registration *r, int32_t replaces);
 
-static void broker_registration_other_removed(void *arg, enum status s)
-{
-	struct broker_registration *r = of_chain(arg);
-	if (s == STATUS_OK || s == STATUS_NOT_FOUND)
-		write_node(r);
-	else
-		fail_or_try_later(r, s, r->path);
-}
-
-static void remove_other(struct broker_registration *r, const char *why)
+/* Removes the other's node and writes ours in one multi: a predecessor that lives after all finds us in its place, never a gap
+ * that it could fill again. */
+static void replace_other(struct broker_registration *r, const char *why)
 {
 	diag_info("registration_replaced", "broker=%d znode=%s reason=%s", (int)r->o.broker_id, r->path, why);
-	zk_delete(r->o.zk, r->path, r->other_version, broker_registration_other_removed, r);
+	write_node(r, r->other_version);
 }
 
 static void broker_registration_probed(void *arg, enum probe_result result)
@@ -206,7 +200,7 @@ static void broker_registration_probed(void *arg, enum probe_result result)
 	struct broker_registration *r = of_chain(arg);
 	struct failure f;
 	if (result == PROBE_REFUSED) {
-		remove_other(r, "its_process_is_dead");
+		replace_other(r, "its_process_is_dead");
 		return;
 	}
 	(void)failure_set(&f, STATUS_EXISTS, "broker %d is registered already, at %s%s", (int)r->o.broker_id, r->other_where,
@@ -239,8 +233,13 @@ static void judge_other(struct broker_registration *r, struct slice data)
 		wait_for_expiry(r, &f);
 		return;
 	}
-	if (r->o.endpoints_bound && shares_endpoint(r, &other)) {
-		remove_other(r, "we_hold_its_address");
+	if (r->session_id != 0) {
+		/* We were registered: this is no predecessor but a successor. To fight it would never end. */
+		(void)failure_set(&f, STATUS_EXISTS, "another process has registered as broker %d: two brokers have the same broker.id",
+			(int)r->o.broker_id);
+		wait_for_expiry(r, &f);
+	} else if (r->o.endpoints_bound && shares_endpoint(r, &other)) {
+		replace_other(r, "we_hold_its_address");
 	} else if (other.endpoint_count == 0) {
 		(void)failure_set(&f, STATUS_EXISTS, "broker %d is registered already, without an endpoint", (int)r->o.broker_id);
 		wait_for_expiry(r, &f);
@@ -257,7 +256,7 @@ static void broker_registration_other_read(void *arg, enum status s, struct slic
 	struct broker_registration *r = of_chain(arg);
 	const struct zk_client *zk = r->o.zk;
 	if (s == STATUS_NOT_FOUND) {
-		write_node(r);
+		try_later(r); /* it has gone just now */
 	} else if (s != STATUS_OK) {
 		fail_or_try_later(r, s, r->path);
 	} else if (stat->ephemeral_owner != 0 && stat->ephemeral_owner == zk->session_id) {
@@ -267,7 +266,7 @@ static void broker_registration_other_read(void *arg, enum status s, struct slic
 		bool own_past = stat->ephemeral_owner != 0 && (stat->ephemeral_owner == zk->previous_session_id ||
 								      stat->ephemeral_owner == r->session_id);
 		if (own_past)
-			remove_other(r, "of_our_last_session");
+			replace_other(r, "of_our_last_session");
 		else
 			judge_other(r, data);
 	}
@@ -279,25 +278,28 @@ static void broker_registration_written(void *arg, enum status s, const struct z
 {
 	struct broker_registration *r = of_chain(arg);
 	if (s == STATUS_OK) {
-		expect(count == 2);
-		registered(r, results[1].stat.czxid);
-	} else if (s == STATUS_EXISTS) {
-		zk_get(r->o.zk, r->path, NULL, broker_registration_other_read, r);
+		expect(count == 2 || count == 3);
+		registered(r, results[count - 1].stat.czxid);
+	} else if (s == STATUS_EXISTS || s == STATUS_NOT_FOUND || s == STATUS_BAD_VERSION) {
+		zk_get(r->o.zk, r->path, NULL, broker_registration_other_read, r); /* somebody came first, or the other has gone */
 	} else {
 		fail_or_try_later(r, s, r->path);
 	}
 }
 
-/* Create and set in one multi: the set's Stat carries the czxid, which is the broker epoch (KIP-380). */
-static void write_node(struct broker_registration *r)
+/* Create and set in one multi: the set's Stat carries the czxid, which is the broker epoch (KIP-380). replaces: the version of the
+ * node that has to go first. */
+static void write_node(struct broker_registration *r, int32_t replaces)
 {
 	r->self.timestamp_ms = clock_wall_ms(r->o.zk->scheduler->clock);
 	char *text = zk_schema_broker_encode(&r->self);
-	const struct zk_op ops[2] = {
+	const struct zk_op ops[3] = {
+		{.kind = ZK_OP_DELETE, .path = r->path, .version = replaces},
 		{.kind = ZK_OP_CREATE, .path = r->path, .flags = ZK_CREATE_EPHEMERAL},
 		{.kind = ZK_OP_SET, .path = r->path, .data = slice_of_str(text), .version = 0},
 	};
-	zk_multi(r->o.zk, ops, 2, broker_registration_written, r);
+	bool alone = replaces == NOBODY;
+	zk_multi(r->o.zk, alone ? ops + 1 : ops, alone ? 2 : 3, broker_registration_written, r);
 	free(text);
 }
 
@@ -343,7 +345,7 @@ static void read_next_id(struct broker_registration *r)
 		}
 		r->id_next++;
 	}
-	write_node(r);
+	write_node(r, NOBODY);
 }
 
 static void broker_registration_ids_listed(void *arg, enum status s, const char *const *names, size_t count,

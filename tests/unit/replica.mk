@@ -17,3 +17,7 @@ tests_unit_test_delayed_fetch_LDADD = $(REPLICA_TEST_LIBS)
 UNIT_TESTS += tests/unit/test_replica_manager
 tests_unit_test_replica_manager_SOURCES = tests/unit/test_replica_manager.c tests/unit/unit.h $(REPLICA_FIXTURE)
 tests_unit_test_replica_manager_LDADD = $(REPLICA_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test_broker_registration
+tests_unit_test_broker_registration_SOURCES = tests/unit/test_broker_registration.c tests/unit/unit.h
+tests_unit_test_broker_registration_LDADD = $(REPLICA_TEST_LIBS)
