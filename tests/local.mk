@@ -14,6 +14,7 @@ UNIT_LIBS = $(BROKER_LIBS) $(SYSTEM_LIBS) $(CHECK_LIBS)
 include tests/simulation/local.mk
 include tests/scripted/local.mk
 include tests/unit/local.mk
+include tests/fuzz/local.mk
 
 print-threaded-tests:
 	@echo $(THREADED_TESTS)

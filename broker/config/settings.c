@@ -116,18 +116,24 @@ static char *read_file(struct settings_loader *l, size_t *ret_n)
 	return text;
 }
 
+static bool gather_text(struct settings_loader *l, struct slice text)
+{
+	struct failure f = {0};
+	if (properties_parse(text, file_pair, l, &f) == STATUS_OK)
+		return true;
+	settings_loader_error(l, "", "%s", f.text);
+	return false;
+}
+
 static bool gather_file(struct settings_loader *l)
 {
 	size_t n = 0;
 	char *text = read_file(l, &n);
 	if (text == NULL)
 		return false;
-	struct failure f = {0};
-	enum status s = properties_parse(slice_of(text, n), file_pair, l, &f);
-	if (s != STATUS_OK)
-		settings_loader_error(l, "", "%s", f.text);
+	bool whole = gather_text(l, slice_of(text, n));
 	free(text);
-	return s == STATUS_OK;
+	return whole;
 }
 
 static void gather_overrides(struct settings_loader *l, const struct settings_load_options *o)
@@ -314,7 +320,11 @@ enum status settings_load(struct settings *s, const struct settings_load_options
 	settings_init_defaults(s);
 	struct settings_loader l = {.s = s, .report = report, .path = o->path != NULL ? o->path : "settings"};
 	l.pairs = check_calloc(SETTINGS_PAIRS_MAX, sizeof(l.pairs[0]));
-	bool whole = o->path == NULL || gather_file(&l);
+	bool whole = true;
+	if (o->text.p != NULL)
+		whole = gather_text(&l, o->text);
+	else if (o->path != NULL)
+		whole = gather_file(&l);
 	gather_overrides(&l, o);
 	for (size_t i = 0; i < l.count; i++)
 		apply_pair(&l, &l.pairs[i]);

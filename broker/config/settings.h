@@ -55,7 +55,8 @@ struct settings_report {
 void settings_report_fini(struct settings_report *r);
 
 struct settings_load_options {
-	const char *path; /* NULL: no file */
+	const char *path;  /* NULL: no file */
+	struct slice text; /* p not NULL: the content of that file, which is then not read */
 	const char *const *overrides; /* key=value, applied in order after the file */
 	size_t override_count;
 	bool standalone; /* zookeeper.connect is not needed */

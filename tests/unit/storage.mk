@@ -8,3 +8,4 @@ tests_unit_test_record_batch_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_sim_disk
 tests_unit_test_sim_disk_SOURCES = tests/unit/test_sim_disk.c tests/unit/unit.h tests/unit/fault.h
 tests_unit_test_sim_disk_LDADD = libsimulation.a $(UNIT_LIBS)
+THREADED_TESTS += tests/unit/test_compression

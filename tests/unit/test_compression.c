@@ -4,6 +4,7 @@
 #include "unit.h"
 #include <lz4frame.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <snappy-c.h>
 #include <sys/resource.h>
 #include <zlib.h>
@@ -410,6 +411,30 @@ START_TEST(compression_warm_context_allocates_nothing)
 }
 END_TEST
 
+static void *round_trips(void *arg)
+{
+	(void)arg;
+	for (int c = 0; c < ALL; c++)
+		for (size_t size = 1000; size < 100000; size *= 3)
+			round_trip(all[c], 0, size, 4096);
+	return inflater_of_thread();
+}
+
+START_TEST(compression_each_thread_has_a_context_of_its_own)
+{
+	enum { THREADS = 4 };
+	pthread_t threads[THREADS];
+	ck_assert_ptr_nonnull(inflater_of_thread()); /* made first, so that its memory is not a dead thread's */
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, round_trips, NULL), 0);
+	for (int i = 0; i < THREADS; i++) {
+		void *theirs = NULL;
+		ck_assert_int_eq(pthread_join(threads[i], &theirs), 0);
+		ck_assert_ptr_ne(theirs, inflater_of_thread());
+	}
+}
+END_TEST
+
 UNIT_MAIN("compression", compression_names_are_kafkas, compression_round_trips_at_all_sizes,
 	compression_levels_out_of_range_are_clamped, compression_writes_the_framing_java_clients_read,
 	compression_every_cut_is_refused, compression_trailing_bytes_are_refused,
@@ -418,4 +443,4 @@ UNIT_MAIN("compression", compression_names_are_kafkas, compression_round_trips_a
 	compression_lz4_dependent_blocks_are_refused_as_java_would, compression_zstd_bomb_costs_little_memory,
 	compression_zstd_window_beyond_the_format_of_kafka_is_refused,
 	compression_zstd_ultra_levels_of_streaming_clients_are_read, compression_gzip_bomb_stops_at_the_cap,
-	compression_warm_context_allocates_nothing)
+	compression_warm_context_allocates_nothing, compression_each_thread_has_a_context_of_its_own)

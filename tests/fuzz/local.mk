@@ -1,0 +1,28 @@
+# A fuzz target X: tests/fuzz/fuzz_X.c with LLVMFuzzerTestOneInput (fuzz.h), seeds in tests/fuzz/corpus/X, and here
+#   FUZZ_TARGETS += tests/fuzz/fuzz_X
+#   tests_fuzz_fuzz_X_SOURCES = tests/fuzz/fuzz_X.c $(FUZZ_MAIN)
+#   tests_fuzz_fuzz_X_LDADD = $(FUZZ_LIBS)
+#   tests_fuzz_fuzz_X_LDFLAGS = $(FUZZ_LINK)
+# `make check` replays the seeds. To fuzz: ../configure --enable-fuzzing CC=clang-14 && make fuzz-targets, then
+#   tests/fuzz/fuzz_X -max_total_time=30 FOUND_DIR ../tests/fuzz/corpus/X
+FUZZ_TARGETS =
+FUZZ_LIBS = $(BROKER_LIBS) $(SYSTEM_LIBS)
+FUZZ_LINK = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus
+check_PROGRAMS += $(FUZZ_TARGETS)
+if FUZZING
+FUZZ_MAIN = tests/fuzz/fuzz.h
+else
+FUZZ_MAIN = tests/fuzz/fuzz.h tests/fuzz/replay_main.c
+TESTS += $(FUZZ_TARGETS)
+endif
+
+FUZZ_TARGETS += tests/fuzz/fuzz_record_batch
+tests_fuzz_fuzz_record_batch_SOURCES = tests/fuzz/fuzz_record_batch.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_record_batch_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_record_batch_LDFLAGS = $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_config
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_config_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LINK)
