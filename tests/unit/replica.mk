@@ -21,3 +21,7 @@ tests_unit_test_replica_manager_LDADD = $(REPLICA_TEST_LIBS)
 UNIT_TESTS += tests/unit/test_broker_registration
 tests_unit_test_broker_registration_SOURCES = tests/unit/test_broker_registration.c tests/unit/unit.h
 tests_unit_test_broker_registration_LDADD = $(REPLICA_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test_cluster_state
+tests_unit_test_cluster_state_SOURCES = tests/unit/test_cluster_state.c tests/unit/unit.h $(REPLICA_FIXTURE)
+tests_unit_test_cluster_state_LDADD = $(REPLICA_TEST_LIBS)
