@@ -12,10 +12,13 @@ libzk_a_SOURCES = \
 libzk_a_SOURCES += \
 	coordinator-client/zk_call.c coordinator-client/zk_call.h \
 	coordinator-client/zk_client.h \
+	coordinator-client/zk_election.c coordinator-client/zk_election.h \
 	coordinator-client/zk_flight.c coordinator-client/zk_session.c coordinator-client/zk_session.h \
 	coordinator-client/zk_session_internal.h \
 	coordinator-client/zk_path.c coordinator-client/zk_path.h \
+	coordinator-client/zk_request.c coordinator-client/zk_request.h \
 	coordinator-client/zk_standalone.c coordinator-client/zk_standalone.h \
 	coordinator-client/zk_tree.c coordinator-client/zk_tree.h \
 	coordinator-client/zk_tree_journal.c coordinator-client/zk_tree_journal.h \
+	coordinator-client/zk_watch.c coordinator-client/zk_watch.h \
 	coordinator-client/zk_watch_table.c coordinator-client/zk_watch_table.h

@@ -56,26 +56,25 @@ const char *zk_state_name(enum zk_state state)
 
 void zk_client_add_listener(struct zk_client *c, struct zk_listener *l)
 {
-	expect(l->state_changed != NULL);
-	struct zk_listener **at = &c->listeners;
-	while (*at != NULL) {
-		expect(*at != l);
-		at = &(*at)->next;
-	}
+	expect(l->state_changed != NULL && l->prev == NULL);
 	l->next = NULL;
-	*at = l;
+	l->prev = c->listeners_end;
+	*c->listeners_end = l;
+	c->listeners_end = &l->next;
 }
 
 void zk_client_remove_listener(struct zk_client *c, struct zk_listener *l)
 {
-	for (struct zk_listener **at = &c->listeners; *at != NULL; at = &(*at)->next) {
-		if (*at != l)
-			continue;
-		*at = l->next;
-		if (c->telling == l)
-			c->telling = l->next;
+	if (l->prev == NULL)
 		return;
-	}
+	if (c->telling == l)
+		c->telling = l->next;
+	*l->prev = l->next;
+	if (l->next != NULL)
+		l->next->prev = l->prev;
+	else
+		c->listeners_end = l->prev;
+	l->prev = NULL;
 }
 
 void zk_base_set_state(struct zk_base *b, enum zk_state state)
@@ -84,14 +83,15 @@ void zk_base_set_state(struct zk_base *b, enum zk_state state)
 	if (c->state == state)
 		return;
 	c->state = state;
-	if (c->state_changed != NULL)
-		c->state_changed(c->state_arg, state);
-	/* A listener may end the session: then the rest has heard of the newer state already. */
-	for (struct zk_listener *l = c->listeners; l != NULL && c->state == state; l = c->telling) {
+	/* The owner last: it may open a new session, and everybody has to have heard of the old one's end. */
+	for (struct zk_listener *l = c->listeners; l != NULL; l = c->telling) {
 		c->telling = l->next;
 		l->state_changed(l, state);
+		expect(c->state == state);
 	}
 	c->telling = NULL;
+	if (c->state_changed != NULL)
+		c->state_changed(c->state_arg, state);
 }
 
 void zk_base_init(struct zk_base *b, struct scheduler *scheduler, const char *chroot)
@@ -100,6 +100,7 @@ void zk_base_init(struct zk_base *b, struct scheduler *scheduler, const char *ch
 	expect(strlen(chroot) < sizeof(b->chroot));
 	if (strcmp(chroot, "/") != 0)
 		memcpy(b->chroot, chroot, strlen(chroot) + 1);
+	b->client.listeners_end = &b->client.listeners;
 	zk_watch_table_init(&b->watches);
 }
 

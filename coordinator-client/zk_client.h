@@ -71,10 +71,11 @@ enum zk_state {
 	ZK_STATE_CLOSED,
 };
 
-/* Told of every state change after zk_client.state_changed; any module of the same loop may listen. */
+/* Told of every state change before zk_client.state_changed; any module of the same loop may listen, but not end or open a
+ * session within. */
 struct zk_listener {
 	void (*state_changed)(struct zk_listener *l, enum zk_state state);
-	struct zk_listener *next; /* the list's own */
+	struct zk_listener *next, **prev; /* the list's own */
 };
 
 struct zk_client_ops {
@@ -101,11 +102,11 @@ struct zk_client {
 	/* The one before it (0 none): an ephemeral node of that owner is this client's own left-over. */
 	int64_t previous_session_id;
 	int32_t negotiated_timeout_ms;
-	/* Called on each state change, on the loop. On EXPIRED it comes first, then the watchers' SESSION_LOST, then the
-	 * answers of pending requests. */
+	/* Called on each state change, on the loop; may call zk_client_reconnect. On EXPIRED the listeners hear first, then
+	 * this, then the watchers of SESSION_LOST, then pending requests are answered. */
 	void (*state_changed)(void *arg, enum zk_state state);
 	void *state_arg;
-	struct zk_listener *listeners;
+	struct zk_listener *listeners, **listeners_end;
 	struct zk_listener *telling; /* the listener told next, while the list is walked */
 };
 void zk_client_add_listener(struct zk_client *c, struct zk_listener *l);

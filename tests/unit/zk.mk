@@ -1,3 +1,12 @@
 UNIT_TESTS += tests/unit/test_zk_client
 tests_unit_test_zk_client_SOURCES = tests/unit/test_zk_client.c tests/unit/zk_fixture.c tests/unit/zk_fixture.h tests/unit/unit.h
 tests_unit_test_zk_client_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_zk_request
+tests_unit_test_zk_request_SOURCES = tests/unit/test_zk_request.c tests/unit/zk_manual.h tests/unit/unit.h
+tests_unit_test_zk_request_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_zk_watch
+tests_unit_test_zk_watch_SOURCES = tests/unit/test_zk_watch.c tests/unit/zk_manual.h tests/unit/unit.h
+tests_unit_test_zk_watch_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_zk_election
+tests_unit_test_zk_election_SOURCES = tests/unit/test_zk_election.c tests/unit/zk_manual.h tests/unit/unit.h
+tests_unit_test_zk_election_LDADD = $(UNIT_LIBS)

@@ -229,8 +229,8 @@ static void heard(zhandle_t *zh, int type, int state, const char *path, void *co
 		atomic_store((_Atomic bool *)context, true);
 }
 
-/* Another handle takes the session over and closes it. */
-static void end_real_session(struct zk_fixture *f, struct zk_client *c)
+/* Another handle takes the session over and closes it, if the first does not take it back too soon. */
+static void try_end_real_session(struct zk_fixture *f, struct zk_client *c)
 {
 	clientid_t id = {.client_id = c->session_id};
 	_Atomic bool connected = false;
@@ -240,6 +240,17 @@ static void end_real_session(struct zk_fixture *f, struct zk_client *c)
 	while (!atomic_load(&connected))
 		loop_turn(&f->loop);
 	zookeeper_close(zh);
+	int64_t until_us = clock_monotonic_us(clock_system()) + 500000;
+	while (c->state != ZK_STATE_EXPIRED && clock_monotonic_us(clock_system()) < until_us)
+		loop_turn(&f->loop);
+}
+
+static void end_real_session(struct zk_fixture *f, struct zk_client *c)
+{
+	while (c->state != ZK_STATE_EXPIRED) {
+		zk_fixture_wait_state(f, c, ZK_STATE_CONNECTED);
+		try_end_real_session(f, c);
+	}
 }
 
 void zk_fixture_expire(struct zk_fixture *f, struct zk_client *c)
