@@ -17,20 +17,20 @@ const char *cli_nearest(const char *word, const char *const *words, size_t count
 
 static void command_words(const struct cli_command *c, char *out, size_t size)
 {
-	(void)snprintf(out, size, "%s%s%s%s", c->group != NULL ? c->group : "", c->group != NULL ? " " : "",
-		c->name != NULL ? c->name : "", "");
+	(void)snprintf(out, size, "%s%s%s%s%s", c->program != NULL ? c->program : "correio", c->group != NULL ? " " : "",
+		c->group != NULL ? c->group : "", c->name != NULL ? " " : "", c->name != NULL ? c->name : "");
 }
 
 int cli_usage(const struct cli_command *command, const char *fmt, ...)
 {
 	char words[64];
 	command_words(command, words, sizeof(words));
-	(void)fprintf(stderr, "correio %s: ", words);
+	(void)fprintf(stderr, "%s: ", words);
 	va_list args;
 	va_start(args, fmt);
 	(void)vfprintf(stderr, fmt, args);
 	va_end(args);
-	(void)fprintf(stderr, "\nTry: correio %s --help\n", words);
+	(void)fprintf(stderr, "\nTry: %s --help\n", words);
 	return CLI_USAGE;
 }
 
@@ -78,7 +78,7 @@ void cli_print_help(const struct cli_command *command, const struct cli_option *
 {
 	char words[64];
 	command_words(command, words, sizeof(words));
-	(void)printf("Usage: correio %s %s\n%s\n\nOptions:\n", words, command->arguments, command->summary);
+	(void)printf("Usage: %s %s\n%s\n\nOptions:\n", words, command->arguments, command->summary);
 	for (size_t i = 0; i < option_count; i++)
 		print_option(&options[i]);
 	(void)printf("  %-30s %s\n", "--help", "this text");

@@ -28,6 +28,7 @@ struct cli_command {
 	const char *summary;
 	const char *examples; /* lines, indented in the help */
 	int (*run)(const struct cli_command *command, int argc, char **argv);
+	const char *program; /* NULL: correio */
 };
 
 /* What nearly every command takes. */

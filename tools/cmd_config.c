@@ -171,6 +171,7 @@ static int alter_topic(const struct alter_args *a, const char *name, const struc
 	struct correio_error err;
 	status = CLI_OK;
 	if (store->ops->alter_configs(store, name, entries, count, &err) != CORREIO_OK) {
+		topic_store_suggest_config(entries, count, &err);
 		topic_store_suggest(store, name, &err);
 		status = cli_fail(&a->common, &err);
 	}

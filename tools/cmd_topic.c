@@ -66,8 +66,10 @@ static int create_topic(const struct cli_command *command, const struct create_a
 		status = CLI_OK;
 		if (code == CORREIO_OK)
 			print_created(a, name, &created);
-		else if (code != CORREIO_ERR_TOPIC_ALREADY_EXISTS || !a->if_not_exists)
+		else if (code != CORREIO_ERR_TOPIC_ALREADY_EXISTS || !a->if_not_exists) {
+			topic_store_suggest_config(configs, a->configs.count, &err);
 			status = cli_fail(&a->common, &err);
+		}
 	}
 	topic_store_close(store);
 	cli_entries_free(configs, a->configs.count);
@@ -224,6 +226,8 @@ static int alter_configs(const struct cli_command *command, struct topic_store *
 		entries[a->configs.count + i] = (struct correio_entry){.key = check_strdup(a->deleted.items[i])};
 	struct correio_error err;
 	int code = store->ops->alter_configs(store, name, entries, count, &err);
+	if (code != CORREIO_OK)
+		topic_store_suggest_config(entries, count, &err);
 	cli_entries_free(entries, count);
 	if (code == CORREIO_OK)
 		return CLI_OK;

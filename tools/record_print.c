@@ -52,6 +52,10 @@ static void print_bytes(struct correio_bytes b)
 
 static void print_headers(const struct correio_record *r)
 {
+	if (r->header_count == 0) {
+		(void)fputs("NO_HEADERS\t", stdout);
+		return;
+	}
 	(void)fputs("Headers:", stdout);
 	size_t cursor = 0;
 	struct correio_header h;

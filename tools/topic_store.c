@@ -43,6 +43,29 @@ void topic_store_suggest(struct topic_store *s, const char *topic, struct correi
 	topic_set_free(&all);
 }
 
+void topic_store_suggest_config(const struct correio_entry *entries, size_t count, struct correio_error *err)
+{
+	static const char *const keys[] = {
+#define SETTING(kind, key, field, def, min, max, unit, flags, text) key,
+#include "config/topic.def"
+#undef SETTING
+	};
+	enum { KEY_COUNT = sizeof(keys) / sizeof(keys[0]) };
+	if (err->code != CORREIO_ERR_INVALID_CONFIG || strstr(err->message, "did you mean") != NULL)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		bool known = false;
+		for (size_t k = 0; k < KEY_COUNT; k++)
+			known = known || strcmp(keys[k], entries[i].key) == 0;
+		const char *nearest = known ? NULL : cli_nearest(entries[i].key, keys, KEY_COUNT);
+		if (nearest == NULL)
+			continue;
+		size_t n = strlen(err->message);
+		(void)snprintf(err->message + n, sizeof(err->message) - n, "; did you mean %s?", nearest);
+		return;
+	}
+}
+
 int32_t topic_replication_factor(const struct correio_topic *t)
 {
 	if (t->pending)

@@ -36,6 +36,8 @@ void topic_store_close(struct topic_store *s);
 void topic_set_free(struct topic_set *set);
 /* Adds "did you mean" to an UNKNOWN_TOPIC error that lacks it. */
 void topic_store_suggest(struct topic_store *s, const char *topic, struct correio_error *err);
+/* Adds the nearest known setting to an INVALID_CONFIG error about a key that is none. */
+void topic_store_suggest_config(const struct correio_entry *entries, size_t count, struct correio_error *err);
 /* Largest number of replicas of its partitions (what Kafka calls the replication factor), or the wanted one. */
 int32_t topic_replication_factor(const struct correio_topic *t);
 #endif
