@@ -8,7 +8,6 @@
 static void observe(const struct native_call *c, bool failed)
 {
 	int64_t took_us = clock_monotonic_us(c->service->scheduler->clock) - c->request->received_us;
-	metrics_add(METRIC_requests, 1);
 	if (failed)
 		metrics_add(METRIC_request_errors, 1);
 	if (c->header->request_case == CORREIO__REQUEST_HEADER__REQUEST_PRODUCE)

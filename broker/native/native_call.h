@@ -24,6 +24,9 @@ struct native_call {
 	struct service_loop *service;
 	const Correio__RequestHeader *header;
 	struct slice payload;
+	/* Set by handlers that wait for something other than disks: the peer has gone, end the wait. NULL: it ends soon anyway. */
+	void (*abandoned)(struct native_call *c);
+	void *waiting; /* for abandoned */
 };
 MAGIC(native_call, 0x4e43414c);
 

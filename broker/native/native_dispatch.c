@@ -93,6 +93,14 @@ static enum status handle(void *ctx, struct request *r)
 	return STATUS_OK;
 }
 
+static void abandoned(void *ctx, struct request *r)
+{
+	(void)CAST(native_dispatch, ctx);
+	struct native_call *c = CAST(native_call, r->front_data);
+	if (c->abandoned != NULL)
+		c->abandoned(c);
+}
+
 struct native_dispatch *native_dispatch_new(const struct native_dispatch_options *o)
 {
 	expect(o->loop_count > 0 && o->settings != NULL);
@@ -104,6 +112,7 @@ struct native_dispatch *native_dispatch_new(const struct native_dispatch_options
 	d->front = (struct connection_front){
 		.name = "native",
 		.request = handle,
+		.abandoned = abandoned,
 		.ctx = d,
 		.max_frame_bytes = (size_t)o->settings->socket_request_max_bytes,
 	};

@@ -244,6 +244,12 @@ static void fetched(struct fetch_request *r)
 	iobuf_fini(&records);
 }
 
+static void fetch_abandoned(struct native_call *c)
+{
+	struct native_fetch *f = c->waiting;
+	fetch_service_hurry(&f->request);
+}
+
 void native_handlers_fetch(struct native_call *c)
 {
 	const Correio__FetchRequest *m = c->header->fetch;
@@ -268,6 +274,8 @@ void native_handlers_fetch(struct native_call *c)
 		.done = fetched,
 		.arg = f,
 	};
+	c->abandoned = fetch_abandoned;
+	c->waiting = f;
 	/* Names were copied by the decoder; a long poll must not hold the frame. */
 	request_release_frame(c->request);
 	c->payload = (struct slice){0};

@@ -11,6 +11,11 @@ static bool administrable(struct native_call *c)
 	return false;
 }
 
+static void admin_abandoned(struct native_call *c)
+{
+	admin_service_hurry(c->waiting);
+}
+
 /* A request with room for its items, or NULL after the call has failed. */
 static struct admin_request *new_request(struct native_call *c, enum admin_kind kind, size_t count)
 {
@@ -27,6 +32,8 @@ static struct admin_request *new_request(struct native_call *c, enum admin_kind 
 		.item_count = count,
 		.arg = c,
 	};
+	c->abandoned = admin_abandoned;
+	c->waiting = r;
 	return r;
 }
 

@@ -101,6 +101,22 @@ void connection_drop_input(struct connection *c)
 	c->overdraft = false;
 }
 
+/* A front may complete any of them at once, which frees it and others: begin again after each. */
+static void abandon_requests(struct connection *c)
+{
+	if (c->front == NULL || c->front->abandoned == NULL)
+		return;
+	for (struct request *r = c->first; r != NULL;) {
+		if (r->done || r->abandoned || r == c->in_front) {
+			r = r->next;
+			continue;
+		}
+		r->abandoned = true;
+		c->front->abandoned(c->front->ctx, r);
+		r = c->first;
+	}
+}
+
 void connection_close(struct connection *c)
 {
 	CHECK_MAGIC(connection, c);
@@ -119,6 +135,7 @@ void connection_close(struct connection *c)
 	TAILQ_INSERT_TAIL(&l->dead, c, link);
 	metrics_add(METRIC_connections, -1);
 	connection_release_answers(c); /* drops them */
+	abandon_requests(c);
 	connection_mark_dirty(c);
 	net_shared_count_closed(l->shared);
 }

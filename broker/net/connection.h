@@ -24,7 +24,7 @@ struct request {
 	/* the connection's own: */
 	struct request *next;
 	size_t held_bytes; /* of the process's budget */
-	bool done, silent, aborted, overdraft;
+	bool done, silent, aborted, overdraft, abandoned;
 };
 MAGIC(request, 0x52455155);
 
@@ -34,6 +34,9 @@ struct connection_front {
 	/* Called on the connection's loop for each frame, in order. OK: exactly one request_complete, _silent or _abort
 	 * follows, now or later. Any other status: r is taken back, as by request_abort; the front forgets it. */
 	enum status (*request)(void *ctx, struct request *r);
+	/* May be NULL. The peer has gone while r was in the front's hands. r must be completed all the same, now or later: the
+	 * sooner, the sooner its memory is free. */
+	void (*abandoned)(void *ctx, struct request *r);
 	void *ctx;
 	size_t max_frame_bytes; /* larger, zero or negative lengths: answer what is owed, close */
 };

@@ -288,6 +288,16 @@ static void start_more(struct admin_request *r)
 	scheduler_post(r->service->scheduler, &r->task);
 }
 
+void admin_service_hurry(struct admin_request *r)
+{
+	CHECK_MAGIC(admin_request, r);
+	expect_on_loop(r->service->scheduler);
+	if (r->waiting.next != NULL)
+		give_up(r);
+	else
+		r->timeout_ms = 0; /* read here only, when what is written comes back */
+}
+
 static void on_cluster_loop(struct task *task)
 {
 	start_more(CAST(admin_request, CONTAINER_OF(task, struct admin_request, task)));

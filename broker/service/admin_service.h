@@ -68,6 +68,8 @@ struct admin_request {
 	struct loop_timer timer;
 };
 void admin_service_start(struct admin_request *r);
+/* On the service's loop, between start and done: do not wait for the image any longer. */
+void admin_service_hurry(struct admin_request *r);
 
 /* Topics as ZooKeeper has them, pending and doomed ones included; from the image while ZooKeeper is away. */
 struct admin_describe_request {

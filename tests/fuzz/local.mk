@@ -26,3 +26,9 @@ FUZZ_TARGETS += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_config_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_native_frame
+tests_fuzz_fuzz_native_frame_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_builddir)/proto/native $(PROTOBUF_C_CFLAGS)
+tests_fuzz_fuzz_native_frame_SOURCES = tests/fuzz/fuzz_native_frame.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_native_frame_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_native_frame_LDFLAGS = $(FUZZ_LINK)
