@@ -43,22 +43,44 @@ int32_t byte_reader_varint(struct byte_reader *r);
 int64_t byte_reader_varlong(struct byte_reader *r);
 /* Unsigned varint of flexible messages, at most 5 bytes. */
 uint32_t byte_reader_uvarint(struct byte_reader *r);
-/* The same without a call for values of one byte, which most fields of a record are. For the loop over records. */
+/* The same without a call for what most fields of a record are: one or two bytes. For the loop over records. */
+static inline bool byte_reader_short_groups(struct byte_reader *r, uint32_t *ret_value)
+{
+	if (r->status != STATUS_OK || r->data.n - r->at < 2)
+		return false;
+	uint32_t low = r->data.p[r->at], high = r->data.p[r->at + 1];
+	if (low < 0x80) {
+		r->at += 1;
+		*ret_value = low;
+		return true;
+	}
+	if (high >= 0x80)
+		return false;
+	r->at += 2;
+	*ret_value = (low & 0x7f) | high << 7;
+	return true;
+}
 static inline int32_t byte_reader_short_varint(struct byte_reader *r)
 {
-	if (r->status == STATUS_OK && r->at < r->data.n && r->data.p[r->at] < 0x80) {
-		int32_t v = r->data.p[r->at++];
-		return (v >> 1) ^ -(v & 1);
-	}
+	uint32_t v;
+	if (byte_reader_short_groups(r, &v))
+		return (int32_t)(v >> 1) ^ -(int32_t)(v & 1);
 	return byte_reader_varint(r);
 }
 static inline int64_t byte_reader_short_varlong(struct byte_reader *r)
 {
-	if (r->status == STATUS_OK && r->at < r->data.n && r->data.p[r->at] < 0x80) {
-		int64_t v = r->data.p[r->at++];
-		return (v >> 1) ^ -(v & 1);
-	}
+	uint32_t v;
+	if (byte_reader_short_groups(r, &v))
+		return (int32_t)(v >> 1) ^ -(int32_t)(v & 1);
 	return byte_reader_varlong(r);
+}
+/* byte_reader_skip without a call when the bytes are there. */
+static inline bool byte_reader_short_skip(struct byte_reader *r, size_t n)
+{
+	if (r->status != STATUS_OK || n > r->data.n - r->at)
+		return false;
+	r->at += n;
+	return true;
 }
 struct slice byte_reader_bytes(struct byte_reader *r, size_t n);
 void byte_reader_skip(struct byte_reader *r, size_t n);

@@ -49,11 +49,11 @@ static void walk_refill(struct record_walk *w)
 /* Makes n bytes readable, or all that are left. */
 static inline void walk_ensure(struct record_walk *w, size_t n)
 {
-	if (byte_reader_left(&w->window) < n && !w->drained)
+	if (w->window.data.n - w->window.at < n && !w->drained)
 		walk_refill(w);
 }
 
-static void walk_skip(struct record_walk *w, size_t n)
+static void walk_skip_far(struct record_walk *w, size_t n)
 {
 	while (n > byte_reader_left(&w->window) && !w->drained) {
 		size_t left = byte_reader_left(&w->window);
@@ -62,6 +62,12 @@ static void walk_skip(struct record_walk *w, size_t n)
 		walk_refill(w);
 	}
 	byte_reader_skip(&w->window, n);
+}
+
+static inline void walk_skip(struct record_walk *w, size_t n)
+{
+	if (!byte_reader_short_skip(&w->window, n))
+		walk_skip_far(w, n);
 }
 
 /* A field of `length` bytes (-1: null) that must end by `end`. */
@@ -109,7 +115,7 @@ static bool walk_record(struct record_walk *w, struct walked_record *ret_record)
 	if (length < RECORD_LENGTH_MIN)
 		return false;
 	uint64_t end = walk_position(w) + (uint64_t)length;
-	(void)byte_reader_u8(&w->window); /* attributes: none defined */
+	walk_skip(w, 1); /* attributes: none defined */
 	ret_record->timestamp_delta = byte_reader_short_varlong(&w->window);
 	ret_record->offset_delta = byte_reader_short_varint(&w->window);
 	int32_t key_length = byte_reader_short_varint(&w->window);

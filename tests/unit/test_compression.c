@@ -308,8 +308,8 @@ static uint8_t *zstd_bomb(unsigned window_log, size_t blocks, size_t *ret_n)
 	return p;
 }
 
-#ifdef __SANITIZE_ADDRESS__
-enum { BOMB_RSS_KIB_MAX = 64 * 1024 }; /* freed memory stays in quarantine */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { BOMB_RSS_KIB_MAX = 64 * 1024 }; /* quarantined and shadow memory */
 #else
 enum { BOMB_RSS_KIB_MAX = 24 * 1024 };
 #endif

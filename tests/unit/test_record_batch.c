@@ -590,6 +590,24 @@ START_TEST(record_batch_iterator_survives_damage)
 }
 END_TEST
 
+START_TEST(record_batch_short_varints_agree_with_the_long_way)
+{
+	for (unsigned v = 0; v < 0x10000; v++)
+		for (size_t n = 0; n <= 3; n++) {
+			uint8_t bytes[3] = {(uint8_t)v, (uint8_t)(v >> 8), 1};
+			struct byte_reader r[4];
+			for (int i = 0; i < 4; i++)
+				byte_reader_init(&r[i], slice_of(bytes, n));
+			ck_assert_int_eq(byte_reader_short_varint(&r[0]), byte_reader_varint(&r[1]));
+			ck_assert_int_eq(byte_reader_short_varlong(&r[2]), byte_reader_varlong(&r[3]));
+			ck_assert_uint_eq(r[0].at, r[1].at);
+			ck_assert_uint_eq(r[2].at, r[3].at);
+			ck_assert_int_eq(r[0].status, r[1].status);
+			ck_assert_int_eq(r[2].status, r[3].status);
+		}
+}
+END_TEST
+
 UNIT_MAIN("record_batch", record_batch_header_is_decoded, record_batch_layout_is_byte_exact,
 	record_batch_round_trips_in_every_codec, record_batch_large_records_pass_through_small_windows,
 	record_batch_builder_sizes_are_upper_bounds, record_batch_stamps_keep_the_checksum_right,
@@ -599,4 +617,4 @@ UNIT_MAIN("record_batch", record_batch_header_is_decoded, record_batch_layout_is
 	record_batch_null_keys_are_refused_on_compacted_topics, record_batch_timestamps_are_held_to_their_limits,
 	record_batch_max_timestamp_is_taken_from_the_records, record_batch_bomb_is_refused_with_bounded_memory,
 	record_batch_value_longer_than_the_cap_is_refused, record_batch_emptied_by_compaction_is_iterated,
-	record_batch_iterator_survives_damage)
+	record_batch_iterator_survives_damage, record_batch_short_varints_agree_with_the_long_way)
