@@ -250,9 +250,10 @@ static void take_config(struct controller_topic *t, const struct zk_schema_confi
 
 static void on_topic(struct controller_state *s, const struct controller_event *e, struct controller_decision *d)
 {
-	bool is_new = controller_state_topic(s, e->topic.name) == NULL;
-	controller_decide_topic(s, e->topic.name, e->topic.node, e->topic.version, d);
 	struct controller_topic *t = controller_state_topic(s, e->topic.name);
+	bool is_new = t == NULL || (!uuid_is_zero(&t->id) && !uuid_equal(&t->id, &e->topic.node->id));
+	controller_decide_topic(s, e->topic.name, e->topic.node, e->topic.version, d);
+	t = controller_state_topic(s, e->topic.name);
 	if (is_new && e->topic.config != NULL) {
 		take_config(t, e->topic.config);
 		if (s->started && t->config.entry_count > 0 && t->deletion == DELETION_NONE)

@@ -180,9 +180,10 @@ static size_t stop_replicas(struct controller_state *s, struct controller_topic 
 	return left;
 }
 
-static void add_erase(struct controller_topic *t, struct controller_decision *d, const char *path)
+static void add_erase(struct controller_topic *t, struct controller_decision *d, const char *path, uint32_t group)
 {
 	struct controller_write *w = controller_decision_add_write(d, WRITE_ERASE, ZK_OP_DELETE, path, NULL);
+	w->group = group;
 	controller_decision_name(w, t->name, -1);
 	t->erasing++;
 }
@@ -191,24 +192,27 @@ static void erase(struct controller_topic *t, struct controller_decision *d)
 {
 	char path[ZK_PATH_MAX];
 	expect(t->erasing == 0);
+	/* Topic, configuration and marker go together, so that a topic made anew under the name loses nothing of its own. One of
+	 * them may be gone already, from an earlier attempt: then they go one by one. */
+	uint32_t group = t->erase_failed ? 0 : ++d->groups;
 	t->deletion = DELETION_ERASING;
 	t->erase_failed = false;
 	for (size_t i = 0; i < t->partition_count; i++) {
 		const struct controller_partition *p = &t->partitions[i];
 		zk_schema_path_state(t->name, p->number, path);
 		if (p->has_node)
-			add_erase(t, d, path);
+			add_erase(t, d, path, 0);
 		zk_schema_path_partition(t->name, p->number, path);
-		add_erase(t, d, path);
+		add_erase(t, d, path, 0);
 	}
 	zk_schema_path_topic_partitions(t->name, path);
-	add_erase(t, d, path);
+	add_erase(t, d, path, 0);
 	zk_schema_path_topic(t->name, path);
-	add_erase(t, d, path);
+	add_erase(t, d, path, group);
 	zk_schema_path_topic_config(t->name, path);
-	add_erase(t, d, path);
+	add_erase(t, d, path, group);
 	zk_schema_path_delete_topic(t->name, path);
-	add_erase(t, d, path);
+	add_erase(t, d, path, group);
 }
 
 static void stopping_step(struct controller_state *s, struct controller_topic *t, struct stops *stops,
@@ -290,10 +294,12 @@ void controller_decide_erased(struct controller_state *s, const struct event_wri
 		return;
 	expect(t->erasing > 0);
 	t->erasing--;
-	if (w->status == STATUS_OK || w->status == STATUS_NOT_FOUND)
+	if (w->status == STATUS_OK || (w->status == STATUS_NOT_FOUND && w->write->group == 0))
 		return;
-	diag_warn("topic_erase_failed", "topic=%s path=%s status=%s", t->name, w->write->path, status_name(w->status));
 	t->erase_failed = true;
+	if (w->write->group != 0)
+		return; /* one by one at the next tick */
+	diag_warn("topic_erase_failed", "topic=%s path=%s status=%s", t->name, w->write->path, status_name(w->status));
 }
 
 void controller_decide_deletion_tick(struct controller_state *s)

@@ -100,10 +100,12 @@ static void place(struct controller_state *s, struct controller_pending_topic *p
 {
 	if (!make_layout(s, p, ids, count))
 		return;
-	char *text = zk_schema_topic_encode(&p->layout);
-	if (strlen(text) > ZK_SCHEMA_NODE_MAX) {
-		diag_error("pending_topic_too_large", "topic=%s bytes=%zu limit=%d: delete it, ask for fewer partitions",
-			p->name, strlen(text), (int)ZK_SCHEMA_NODE_MAX);
+	char *text = zk_schema_topic_encode(&p->layout), *config = zk_schema_config_encode(&p->wanted.config);
+	size_t bytes = strlen(text) + strlen(config); /* both go in one multi */
+	free(config);
+	if (bytes > ZK_SCHEMA_NODE_MAX) {
+		diag_error("pending_topic_too_large", "topic=%s bytes=%zu limit=%d hint=\"delete it, ask for fewer partitions\"",
+			p->name, bytes, (int)ZK_SCHEMA_NODE_MAX);
 		p->too_large = true;
 		free(text);
 		return;
