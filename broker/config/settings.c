@@ -246,7 +246,8 @@ static void apply_unknown(struct settings_loader *l, const struct settings_pair 
 		return;
 	}
 	const char *broker_key = broker_key_of_topic_key(p->key);
-	const char *nearest = settings_nearest_key(p->key);
+	/* Comparing with every key takes a millisecond or so: not for each line of a file that is none of ours. */
+	const char *nearest = l->unknown_count++ < SETTINGS_NEAREST_MAX ? settings_nearest_key(p->key) : NULL;
 	if (broker_key != NULL)
 		settings_loader_warning(l, p->key, "%.120s is a setting of topics; its default for all of them is %s", p->key,
 			broker_key);

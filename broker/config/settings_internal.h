@@ -30,7 +30,7 @@ struct settings_pair {
 	bool from_file;
 	bool superseded; /* a later one counts */
 };
-enum { SETTINGS_PAIRS_MAX = 4096, SETTINGS_FILE_MAX = 1 << 20 };
+enum { SETTINGS_PAIRS_MAX = 4096, SETTINGS_FILE_MAX = 1 << 20, SETTINGS_NEAREST_MAX = 16 };
 
 struct settings_loader {
 	struct settings *s;
@@ -39,6 +39,7 @@ struct settings_loader {
 	struct settings_pair *pairs;
 	size_t count;
 	bool overflowed;
+	unsigned unknown_count;
 };
 /* The pair that counts for key, or NULL when it was not given. */
 const struct settings_pair *settings_loader_given(const struct settings_loader *l, const char *key);
