@@ -12,7 +12,11 @@ EXTRA = {
     "bytes": ("byte_", "slice_", "uuid_"),
     "clock": ("manual_clock_",),
     "status": ("failure_",),
+    "cluster_image": ("image_",),
+    "connection": ("request_",),
+    "log_directory": ("checkpoint_writer_",),
     "record_batch": ("record_",),
+    "server": ("net_server_", "net_shared_"),
     "topic_partition": ("topic_",),
 }
 
