@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,8 +248,10 @@ static void fetch_entry(struct peer_connection *c, const char *topic, const Corr
 	}
 	for (size_t i = 0; i < p->count; i++) {
 		const struct stored *s = &p->batches[i];
-		if (s->last < in->fetch_offset || (out->records_bytes > 0 && out->records_bytes + s->n > in->max_bytes))
+		if (s->last < in->fetch_offset)
 			continue;
+		if (out->records_bytes > 0 && out->records_bytes + s->n > in->max_bytes)
+			break;
 		r->payload = (uint8_t *)realloc(r->payload, r->payload_size + s->n);
 		assert(r->payload != NULL);
 		memcpy(r->payload + r->payload_size, s->p, s->n);
@@ -424,6 +427,53 @@ static bool handle_cluster(struct peer_connection *c, const Correio__RequestHead
 	return answer(c->fd, &out, NULL, 0);
 }
 
+/* All topics, or those asked for. "t" has one override; another name is unknown. */
+static bool handle_describe_topics(struct peer_connection *c, const Correio__RequestHeader *h)
+{
+	struct native_peer *peer = c->peer;
+	char name[] = "t", key[] = "retention.ms", value[] = "5", none[] = "no such topic; did you mean t?";
+	uint8_t id[16] = {1, 2, 3};
+	int32_t replicas[] = {1, 2};
+	Correio__PartitionInfo partitions[PARTITIONS_MAX], *partition_list[PARTITIONS_MAX];
+	Correio__ConfigEntry entry = CORREIO__CONFIG_ENTRY__INIT, *entries = &entry;
+	Correio__TopicInfo info = CORREIO__TOPIC_INFO__INIT;
+	Correio__TopicDescription topic = CORREIO__TOPIC_DESCRIPTION__INIT, *topics = &topic;
+	Correio__DescribeTopicsResponse describe = CORREIO__DESCRIBE_TOPICS_RESPONSE__INIT;
+	Correio__ResponseHeader out = CORREIO__RESPONSE_HEADER__INIT;
+	const Correio__DescribeTopicsRequest *in = h->describe_topics;
+	info.name = in->n_topics > 0 ? in->topics[0] : name;
+	topic.info = &info;
+	if (strcmp(info.name, name) != 0) {
+		info.error_code = 3;
+		info.error_message = none;
+	} else {
+		for (int32_t i = 0; i < peer->partition_count; i++) {
+			correio__partition_info__init(&partitions[i]);
+			partitions[i].partition = i;
+			partitions[i].leader = 1;
+			partitions[i].replicas = replicas;
+			partitions[i].n_replicas = 2;
+			partitions[i].isr = replicas;
+			partitions[i].n_isr = 1;
+			partition_list[i] = &partitions[i];
+		}
+		info.topic_id.data = id;
+		info.topic_id.len = sizeof(id);
+		info.partitions = partition_list;
+		info.n_partitions = (size_t)peer->partition_count;
+		entry.key = key;
+		entry.value = value;
+		topic.overrides = &entries;
+		topic.n_overrides = 1;
+	}
+	describe.topics = &topics;
+	describe.n_topics = 1;
+	out.correlation_id = h->correlation_id;
+	out.response_case = CORREIO__RESPONSE_HEADER__RESPONSE_DESCRIBE_TOPICS;
+	out.describe_topics = &describe;
+	return answer(c->fd, &out, NULL, 0);
+}
+
 static bool handle_frame(struct peer_connection *c, const uint8_t *frame, uint32_t header_size)
 {
 	Correio__RequestHeader *h = correio__request_header__unpack(NULL, header_size, frame);
@@ -441,6 +491,8 @@ static bool handle_frame(struct peer_connection *c, const uint8_t *frame, uint32
 		good = handle_list_offsets(c, h);
 	else if (h->request_case == CORREIO__REQUEST_HEADER__REQUEST_DESCRIBE_CLUSTER)
 		good = handle_cluster(c, h);
+	else if (h->request_case == CORREIO__REQUEST_HEADER__REQUEST_DESCRIBE_TOPICS)
+		good = handle_describe_topics(c, h);
 	correio__request_header__free_unpacked(h, NULL);
 	return good;
 }
@@ -478,6 +530,8 @@ static void *listener_run(void *arg)
 			(void)close(fd);
 		} else {
 			struct peer_connection *c = &peer->connections[peer->connection_count++];
+			int one = 1;
+			(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 			*c = (struct peer_connection){.peer = peer, .fd = fd, .broker = l->broker};
 			int rc = pthread_create(&c->thread, NULL, connection_run, c);
 			assert(rc == 0);

@@ -1,132 +1,16 @@
-/* The producer and the consumer against a peer that speaks the protocol. */
-#include "native_peer.h"
-#include "tools/client/correio.h"
-#include "unit.h"
+/* The producer against a peer that speaks the protocol. */
+#include "client_fixture.h"
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <string.h>
-
-struct reports {
-	_Atomic int records, failed, batches;
-	_Atomic int last_code;
-	_Atomic int64_t opaque_sum;
-	_Atomic int out_of_order; /* opaques of one partition must grow */
-	int64_t last_opaque[64];
-};
-
-static void delivered(void *arg, const struct correio_delivery *d)
-{
-	struct reports *r = (struct reports *)arg;
-	r->batches++;
-	if (d->error != NULL) {
-		r->failed += d->record_count;
-		r->last_code = d->error->code;
-	} else {
-		r->records += d->record_count;
-	}
-	for (int32_t i = 0; d->opaques != NULL && i < d->record_count; i++) {
-		int64_t value = (int64_t)(intptr_t)d->opaques[i];
-		r->opaque_sum += value;
-		if (value <= r->last_opaque[d->partition])
-			r->out_of_order++;
-		r->last_opaque[d->partition] = value;
-	}
-}
-
-static struct correio_config *config_for(struct native_peer *peer, const char *const *pairs)
-{
-	struct correio_config *config = correio_config_new();
-	ck_assert_int_eq(correio_config_set(config, "bootstrap.servers", native_peer_bootstrap(peer), NULL), 0);
-	for (; pairs != NULL && *pairs != NULL; pairs += 2) {
-		struct correio_error err;
-		int code = correio_config_set(config, pairs[0], pairs[1], &err);
-		ck_assert_msg(code == 0, "%s", err.message);
-	}
-	return config;
-}
-
-static struct correio_producer *producer_for(struct native_peer *peer, struct reports *reports, const char *const *pairs)
-{
-	struct correio_config *config = config_for(peer, pairs);
-	struct correio_producer *producer;
-	ck_assert_int_eq(correio_producer_new(config, delivered, reports, &producer, NULL), 0);
-	correio_config_free(config);
-	return producer;
-}
-
-static struct correio_consumer *consumer_for(struct native_peer *peer, const char *const *pairs)
-{
-	struct correio_config *config = config_for(peer, pairs);
-	struct correio_consumer *consumer;
-	ck_assert_int_eq(correio_consumer_new(config, &consumer, NULL), 0);
-	correio_config_free(config);
-	return consumer;
-}
-
-static int send_number(struct correio_producer *p, int32_t partition, intptr_t number, struct correio_error *err)
-{
-	char value[32];
-	int n = snprintf(value, sizeof(value), "value-%ld", (long)number);
-	struct correio_message m = {
-		.topic = "t",
-		.partition = partition,
-		.timestamp_ms = 1000 + number,
-		.value = {value, (size_t)n},
-		.opaque = (void *)number, // NOLINT(performance-no-int-to-ptr): a cookie
-	};
-	return correio_producer_send(p, &m, err);
-}
-
-static void send_numbers(struct correio_producer *p, int32_t partition, int from, int to)
-{
-	for (int i = from; i < to; i++) {
-		struct correio_error err;
-		int code = send_number(p, partition, i, &err);
-		ck_assert_msg(code == 0, "%s", err.message);
-	}
-}
-
-/* Reads `count` records of the partition and checks that they are value-<first>, value-<first+1>, ... */
-static void expect_numbers(struct native_peer *peer, int32_t partition, int first, int count)
-{
-	struct correio_consumer *c = consumer_for(peer, NULL);
-	ck_assert_int_eq(correio_consumer_assign(c, "t", partition, 0, NULL), 0);
-	int next = first;
-	while (next < first + count) {
-		struct correio_records *records;
-		struct correio_error err;
-		int code = correio_consumer_poll(c, 5000, &records, &err);
-		ck_assert_msg(code == 0, "%s", err.message);
-		ck_assert_msg(records != NULL, "nothing after value-%d", next - 1);
-		for (;;) {
-			bool more;
-			struct correio_record r;
-			ck_assert_int_eq(correio_records_next(records, &more, &r, NULL), 0);
-			if (!more)
-				break;
-			char value[32];
-			int n = snprintf(value, sizeof(value), "value-%d", next);
-			ck_assert_uint_eq(r.value.size, (size_t)n);
-			ck_assert_mem_eq(r.value.data, value, (size_t)n);
-			ck_assert_int_eq(r.timestamp_ms, 1000 + next);
-			ck_assert_ptr_null(r.key.data);
-			next++;
-		}
-	}
-	ck_assert_int_eq(next, first + count);
-	correio_consumer_free(c);
-}
 
 START_TEST(producer_batches_and_reports_each_record_once)
 {
 	struct native_peer *peer = native_peer_start(3);
 	struct reports reports = {.records = 0};
-	struct correio_producer *p = producer_for(peer, &reports, NULL);
+	struct correio_producer *p = fixture_producer(peer, &reports, NULL);
 	int32_t partitions;
 	ck_assert_int_eq(correio_producer_partitions(p, "t", &partitions, NULL), 0);
 	ck_assert_int_eq(partitions, 3);
-	send_numbers(p, 1, 1, 1001);
+	fixture_send_all(p, 1, 1, 1001);
 	struct correio_error err;
 	ck_assert_int_eq(correio_producer_flush(p, 10000, &err), 0);
 	ck_assert_int_eq(reports.records, 1000);
@@ -139,7 +23,7 @@ START_TEST(producer_batches_and_reports_each_record_once)
 	ck_assert_uint_eq(stats.records_acknowledged, 1000);
 	ck_assert_uint_eq(stats.buffered_bytes, 0);
 	ck_assert_int_eq(correio_producer_close(p, 1000, NULL), 0);
-	expect_numbers(peer, 1, 1, 1000);
+	fixture_expect_stored(peer, 1, 1, 1000);
 	native_peer_stop(peer);
 }
 END_TEST
@@ -148,11 +32,11 @@ START_TEST(producer_acks_0_reports_what_was_sent)
 {
 	struct native_peer *peer = native_peer_start(1);
 	struct reports reports = {.records = 0};
-	struct correio_producer *p = producer_for(peer, &reports, (const char *[]){"acks", "0", NULL});
-	send_numbers(p, 0, 1, 101);
+	struct correio_producer *p = fixture_producer(peer, &reports, (const char *[]){"acks", "0", NULL});
+	fixture_send_all(p, 0, 1, 101);
 	ck_assert_int_eq(correio_producer_close(p, 10000, NULL), 0);
 	ck_assert_int_eq(reports.records, 100);
-	expect_numbers(peer, 0, 1, 100);
+	fixture_expect_stored(peer, 0, 1, 100);
 	native_peer_stop(peer);
 }
 END_TEST
@@ -162,11 +46,11 @@ START_TEST(producer_full_buffer_blocks_then_says_so)
 	struct native_peer *peer = native_peer_start(1);
 	struct reports reports = {.records = 0};
 	native_peer_hold(peer, true);
-	struct correio_producer *p = producer_for(peer, &reports,
+	struct correio_producer *p = fixture_producer(peer, &reports,
 		(const char *[]){"buffer.memory", "4096", "max.block.ms", "50", NULL});
 	struct correio_error err = {.code = 0};
 	int sent = 0;
-	while (send_number(p, 0, sent + 1, &err) == 0) {
+	while (fixture_send(p, 0, sent + 1, &err) == 0) {
 		sent++;
 		ck_assert_int_lt(sent, 4096);
 	}
@@ -181,9 +65,9 @@ START_TEST(producer_full_buffer_blocks_then_says_so)
 	/* Room again: the next send waits for it and goes through. */
 	native_peer_hold(peer, false);
 	ck_assert_int_eq(correio_producer_flush(p, 10000, NULL), 0);
-	send_numbers(p, 0, sent + 1, sent + 10);
+	fixture_send_all(p, 0, sent + 1, sent + 10);
 	ck_assert_int_eq(correio_producer_close(p, 10000, NULL), 0);
-	expect_numbers(peer, 0, 1, sent + 9);
+	fixture_expect_stored(peer, 0, 1, sent + 9);
 	native_peer_stop(peer);
 }
 END_TEST
@@ -192,21 +76,21 @@ START_TEST(producer_retries_keep_order)
 {
 	struct native_peer *peer = native_peer_start(2);
 	struct reports reports = {.records = 0};
-	struct correio_producer *p = producer_for(peer, &reports,
+	struct correio_producer *p = fixture_producer(peer, &reports,
 		(const char *[]){"batch.size", "300", "linger.ms", "0", "retry.backoff.ms", "5", "max.request.size", "1024",
 			NULL});
 	for (int round = 0; round < 10; round++) {
 		native_peer_fail_produce(peer, 3, round % 2 == 0 ? 19 : 7);
-		send_numbers(p, 0, round * 100 + 1, round * 100 + 101);
-		send_numbers(p, 1, round * 100 + 1, round * 100 + 101);
+		fixture_send_all(p, 0, round * 100 + 1, round * 100 + 101);
+		fixture_send_all(p, 1, round * 100 + 1, round * 100 + 101);
 	}
 	ck_assert_int_eq(correio_producer_close(p, 20000, NULL), 0);
 	ck_assert_int_eq(reports.records, 2000);
 	ck_assert_int_eq(reports.out_of_order, 0);
 	ck_assert_int_le(native_peer_max_overlap(peer), 1);
 	ck_assert_int_eq(native_peer_end_offset(peer, 0), 1000);
-	expect_numbers(peer, 0, 1, 1000);
-	expect_numbers(peer, 1, 1, 1000);
+	fixture_expect_stored(peer, 0, 1, 1000);
+	fixture_expect_stored(peer, 1, 1, 1000);
 	native_peer_stop(peer);
 }
 END_TEST
@@ -216,14 +100,14 @@ START_TEST(producer_open_batch_grows_while_one_is_in_flight)
 	struct native_peer *peer = native_peer_start(1);
 	struct reports reports = {.records = 0};
 	native_peer_hold(peer, true);
-	struct correio_producer *p = producer_for(peer, &reports, (const char *[]){"linger.ms", "0", "batch.size", "100", NULL});
-	send_numbers(p, 0, 1, 2);
+	struct correio_producer *p = fixture_producer(peer, &reports, (const char *[]){"linger.ms", "0", "batch.size", "100", NULL});
+	fixture_send_all(p, 0, 1, 2);
 	native_peer_wait_produce_requests(peer, 1);
-	send_numbers(p, 0, 2, 2001);
+	fixture_send_all(p, 0, 2, 2001);
 	native_peer_hold(peer, false);
 	ck_assert_int_eq(correio_producer_close(p, 10000, NULL), 0);
 	ck_assert_uint_eq(native_peer_batch_count(peer, 0), 2);
-	expect_numbers(peer, 0, 1, 2000);
+	fixture_expect_stored(peer, 0, 1, 2000);
 	native_peer_stop(peer);
 }
 END_TEST
@@ -233,9 +117,9 @@ START_TEST(producer_lost_answer_is_retried)
 	struct native_peer *peer = native_peer_start(1);
 	struct reports reports = {.records = 0};
 	native_peer_drop_answers(peer, 1);
-	struct correio_producer *p = producer_for(peer, &reports,
+	struct correio_producer *p = fixture_producer(peer, &reports,
 		(const char *[]){"retry.backoff.ms", "5", "reconnect.backoff.ms", "5", NULL});
-	send_numbers(p, 0, 1, 51);
+	fixture_send_all(p, 0, 1, 51);
 	ck_assert_int_eq(correio_producer_close(p, 20000, NULL), 0);
 	ck_assert_int_eq(reports.records, 50);
 	/* At least once: the batch whose answer was lost is there twice. */
@@ -249,8 +133,8 @@ START_TEST(producer_without_retries_reports_the_failure)
 	struct native_peer *peer = native_peer_start(1);
 	struct reports reports = {.records = 0};
 	native_peer_fail_produce(peer, 1, 19);
-	struct correio_producer *p = producer_for(peer, &reports, (const char *[]){"retries", "0", NULL});
-	send_numbers(p, 0, 1, 11);
+	struct correio_producer *p = fixture_producer(peer, &reports, (const char *[]){"retries", "0", NULL});
+	fixture_send_all(p, 0, 1, 11);
 	ck_assert_int_eq(correio_producer_flush(p, 10000, NULL), 0);
 	ck_assert_int_eq(reports.failed, 10);
 	ck_assert_int_eq(reports.last_code, CORREIO_ERR_NOT_ENOUGH_REPLICAS);
@@ -264,17 +148,17 @@ START_TEST(producer_follows_the_leader)
 {
 	struct native_peer *peer = native_peer_start(2);
 	struct reports reports = {.records = 0};
-	struct correio_producer *p = producer_for(peer, &reports, (const char *[]){"retry.backoff.ms", "5", NULL});
-	send_numbers(p, 0, 1, 11);
+	struct correio_producer *p = fixture_producer(peer, &reports, (const char *[]){"retry.backoff.ms", "5", NULL});
+	fixture_send_all(p, 0, 1, 11);
 	ck_assert_int_eq(correio_producer_flush(p, 10000, NULL), 0);
 	native_peer_set_leader(peer, 2, true);
-	send_numbers(p, 0, 11, 21);
+	fixture_send_all(p, 0, 11, 21);
 	ck_assert_int_eq(correio_producer_flush(p, 10000, NULL), 0);
 	native_peer_set_leader(peer, 1, false);
-	send_numbers(p, 0, 21, 31);
+	fixture_send_all(p, 0, 21, 31);
 	ck_assert_int_eq(correio_producer_close(p, 10000, NULL), 0);
 	ck_assert_int_eq(reports.records, 30);
-	expect_numbers(peer, 0, 1, 30);
+	fixture_expect_stored(peer, 0, 1, 30);
 	native_peer_stop(peer);
 }
 END_TEST
@@ -284,8 +168,8 @@ START_TEST(producer_too_large_batch_is_split)
 	struct native_peer *peer = native_peer_start(1);
 	struct reports reports = {.records = 0};
 	native_peer_set_max_batch(peer, 500);
-	struct correio_producer *p = producer_for(peer, &reports, NULL);
-	send_numbers(p, 0, 1, 301);
+	struct correio_producer *p = fixture_producer(peer, &reports, NULL);
+	fixture_send_all(p, 0, 1, 301);
 	ck_assert_int_eq(correio_producer_flush(p, 10000, NULL), 0);
 	ck_assert_int_eq(reports.records, 300);
 	ck_assert_int_eq(reports.out_of_order, 0);
@@ -296,7 +180,7 @@ START_TEST(producer_too_large_batch_is_split)
 	ck_assert_int_eq(correio_producer_close(p, 10000, NULL), 0);
 	ck_assert_int_eq(reports.failed, 1);
 	ck_assert_int_eq(reports.last_code, CORREIO_ERR_MESSAGE_TOO_LARGE);
-	expect_numbers(peer, 0, 1, 300);
+	fixture_expect_stored(peer, 0, 1, 300);
 	native_peer_stop(peer);
 }
 END_TEST
@@ -305,9 +189,9 @@ START_TEST(producer_unknown_partition_and_topic_are_refused)
 {
 	struct native_peer *peer = native_peer_start(2);
 	struct reports reports = {.records = 0};
-	struct correio_producer *p = producer_for(peer, &reports, (const char *[]){"max.block.ms", "300", NULL});
+	struct correio_producer *p = fixture_producer(peer, &reports, (const char *[]){"max.block.ms", "300", NULL});
 	struct correio_error err;
-	ck_assert_int_eq(send_number(p, 7, 1, &err), CORREIO_ERR_UNKNOWN_TOPIC_OR_PARTITION);
+	ck_assert_int_eq(fixture_send(p, 7, 1, &err), CORREIO_ERR_UNKNOWN_TOPIC_OR_PARTITION);
 	ck_assert_ptr_nonnull(strstr(err.message, "0 to 1"));
 	struct correio_message m = {.topic = "tt", .partition = -1, .timestamp_ms = -1, .value = {"x", 1}};
 	ck_assert_int_eq(correio_producer_send(p, &m, &err), CORREIO_ERR_UNKNOWN_TOPIC_OR_PARTITION);
@@ -322,9 +206,9 @@ START_TEST(producer_close_with_deadline_reports_what_is_left)
 	struct native_peer *peer = native_peer_start(1);
 	struct reports reports = {.records = 0};
 	native_peer_hold(peer, true);
-	struct correio_producer *p = producer_for(peer, &reports, (const char *[]){"batch.size", "200", "max.request.size", "1024",
+	struct correio_producer *p = fixture_producer(peer, &reports, (const char *[]){"batch.size", "200", "max.request.size", "1024",
 		NULL});
-	send_numbers(p, 0, 1, 101);
+	fixture_send_all(p, 0, 1, 101);
 	struct correio_error err;
 	ck_assert_int_eq(correio_producer_close(p, 50, &err), CORREIO_ERR_TIMED_OUT);
 	ck_assert_int_eq(reports.failed, 100);
@@ -339,9 +223,9 @@ START_TEST(producer_delivery_timeout_is_reported)
 	struct native_peer *peer = native_peer_start(1);
 	struct reports reports = {.records = 0};
 	native_peer_fail_produce(peer, 1000000, 19);
-	struct correio_producer *p = producer_for(peer, &reports,
+	struct correio_producer *p = fixture_producer(peer, &reports,
 		(const char *[]){"delivery.timeout.ms", "100", "retry.backoff.ms", "10", NULL});
-	send_numbers(p, 0, 1, 11);
+	fixture_send_all(p, 0, 1, 11);
 	ck_assert_int_eq(correio_producer_flush(p, 10000, NULL), 0);
 	ck_assert_int_eq(reports.failed, 10);
 	ck_assert_int_eq(correio_producer_close(p, 1000, NULL), 0);
@@ -356,7 +240,7 @@ struct sender {
 static void *sender_run(void *arg)
 {
 	const struct sender *s = (const struct sender *)arg;
-	send_numbers(s->p, s->partition, 1, 5001);
+	fixture_send_all(s->p, s->partition, 1, 5001);
 	return NULL;
 }
 
@@ -364,7 +248,7 @@ START_TEST(producer_many_threads_keep_order_per_partition)
 {
 	struct native_peer *peer = native_peer_start(4);
 	struct reports reports = {.records = 0};
-	struct correio_producer *p = producer_for(peer, &reports, (const char *[]){"compression.type", "lz4", "buffer.memory",
+	struct correio_producer *p = fixture_producer(peer, &reports, (const char *[]){"compression.type", "lz4", "buffer.memory",
 		"65536", NULL});
 	pthread_t threads[4];
 	struct sender senders[4];
@@ -378,7 +262,7 @@ START_TEST(producer_many_threads_keep_order_per_partition)
 	ck_assert_int_eq(reports.records, 20000);
 	ck_assert_int_eq(reports.out_of_order, 0);
 	for (int32_t i = 0; i < 4; i++)
-		expect_numbers(peer, i, 1, 5000);
+		fixture_expect_stored(peer, i, 1, 5000);
 	native_peer_stop(peer);
 }
 END_TEST
@@ -387,7 +271,7 @@ START_TEST(producer_keys_choose_the_partition_and_headers_travel)
 {
 	struct native_peer *peer = native_peer_start(5);
 	struct reports reports = {.records = 0};
-	struct correio_producer *p = producer_for(peer, &reports, NULL);
+	struct correio_producer *p = fixture_producer(peer, &reports, NULL);
 	struct correio_header headers[] = {
 		{{"trace", 5}, {"abc", 3}},
 		{{"empty", 5}, {"", 0}},
@@ -405,7 +289,7 @@ START_TEST(producer_keys_choose_the_partition_and_headers_travel)
 	ck_assert_int_eq(correio_producer_send(p, &m, NULL), 0);
 	ck_assert_int_eq(correio_producer_close(p, 10000, NULL), 0);
 	int32_t partition = correio_partition_of_key("foobar", 6, 5);
-	struct correio_consumer *c = consumer_for(peer, NULL);
+	struct correio_consumer *c = fixture_consumer(peer, NULL);
 	ck_assert_int_eq(correio_consumer_assign(c, "t", partition, CORREIO_OFFSET_BEGINNING, NULL), 0);
 	struct correio_records *records;
 	ck_assert_int_eq(correio_consumer_poll(c, 5000, &records, NULL), 0);
@@ -445,7 +329,7 @@ START_TEST(producer_no_broker_is_told_after_max_block)
 	struct correio_producer *p;
 	ck_assert_int_eq(correio_producer_new(config, NULL, NULL, &p, NULL), 0);
 	struct correio_error err;
-	int code = send_number(p, 0, 1, &err);
+	int code = fixture_send(p, 0, 1, &err);
 	ck_assert_int_ne(code, 0);
 	ck_assert(err.retriable);
 	ck_assert_ptr_nonnull(strstr(err.message, address));

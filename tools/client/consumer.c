@@ -326,25 +326,25 @@ int correio_consumer_poll(struct correio_consumer *c, int64_t timeout_ms, struct
 	int64_t until_us = now_us + (timeout_ms < 0 ? 0 : timeout_ms) * 1000;
 	*ret_records = NULL;
 	records_close(c);
-	for (;;) {
+	for (bool looked = false;;) {
 		/* Requests go out before records are handed out: that is the prefetch. */
 		int64_t deadline_us = until_us;
-		if (consumer_fetch_send(c, now_us, &deadline_us) || c->turn_due)
+		bool look = consumer_fetch_send(c, now_us, &deadline_us) || c->turn_due;
+		if (look)
 			(void)client_cluster_poll(c->cluster, 0, -1);
+		looked = looked || look;
 		c->turn_due = false;
 		bool done;
 		int code = take(c, &done, err);
-		if (done) {
-			*ret_records = code == CORREIO_OK ? &c->records : NULL;
+		if (done || (looked && now_us >= until_us)) {
+			*ret_records = done && code == CORREIO_OK ? &c->records : NULL;
 			return code;
 		}
-		(void)client_cluster_poll(c->cluster, deadline_us, -1);
+		/* What was just read or used up may call for another request: we wait only when there is nothing to do. */
+		if (!look && !c->turn_due)
+			(void)client_cluster_poll(c->cluster, deadline_us, -1);
+		looked = true;
 		now_us = clock_monotonic_us(clock_system());
-		if (now_us < until_us)
-			continue;
-		code = take(c, &done, err);
-		*ret_records = done && code == CORREIO_OK ? &c->records : NULL;
-		return code;
 	}
 }
 

@@ -190,8 +190,8 @@ void producer_batch_release(struct correio_producer *p, struct producer_batch *b
 		(void)pthread_cond_broadcast(&p->reported);
 	if (b->bytes > b->bytes_max)
 		b->bytes_max = b->bytes;
-	/* Builders keep their memory: the pool holds no more than a quarter of buffer.memory. */
-	if (p->pool_bytes + b->bytes_max > (size_t)p->options->buffer_memory / 4) {
+	/* Builders keep their memory; the pool holds no more than buffer.memory. */
+	if (p->pool_bytes + b->bytes_max > (size_t)p->options->buffer_memory) {
 		producer_batch_free(b);
 		return;
 	}
