@@ -1,0 +1,14 @@
+/* The controller candidate hosted by a broker; absent with process.roles=broker. On the cluster loop. */
+#ifndef BROKER_CONTROLLER_H
+#define BROKER_CONTROLLER_H
+
+#include "coordinator-client/zk_client.h"
+
+struct broker;
+void broker_controller_start(struct broker *b);
+void broker_controller_zk_state(struct broker *b, enum zk_state state);
+/* Gives the seat up if it is ours; done on the cluster loop, now or later. */
+void broker_controller_stop(struct broker *b, void (*done)(struct broker *b));
+void broker_controller_free(struct broker *b);
+
+#endif
