@@ -248,7 +248,10 @@ static void opened(struct task *task)
 	expect(s->handle == h);
 	if (!h->is_open) {
 		diag_warn("zookeeper_unreachable", "servers=%s cause=\"%s\" retry_ms=%d action=\"check zookeeper.connect\"",
-			h->hosts, strerror(h->open_errno), RETRY_MS);
+			h->hosts,
+			h->open_errno == ENOENT || h->open_errno == EINVAL ? "the names cannot be resolved" :
+									     strerror(h->open_errno),
+			RETRY_MS);
 		s->handle = NULL;
 		handle_free(h);
 		scheduler_timer_arm(s->base.client.scheduler, &s->attempt_timer, (int64_t)RETRY_MS * 1000);

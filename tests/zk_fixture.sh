@@ -54,8 +54,9 @@ write_config() { # DIR N SERVERS PORTS...
 # Quick to start, small in memory, silent.
 launch() { # DIR N
 	setsid java -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto \
-		-Dlog4j.configuration="file:$1/log4j.properties" -Dzookeeper.jmx.log4j.disable=true -Dzookeeper.forceSync="${ZK_FIXTURE_FSYNC:-yes}" \
-		-cp /usr/share/java/zookeeper.jar org.apache.zookeeper.server.quorum.QuorumPeerMain "$1/$2.cfg" \
+		-Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dzookeeper.jmx.log4j.disable=true \
+		-Dzookeeper.forceSync="${ZK_FIXTURE_FSYNC:-yes}" \
+		-cp /usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar org.apache.zookeeper.server.quorum.QuorumPeerMain "$1/$2.cfg" \
 		>> "$1/$2.log" 2>&1 < /dev/null &
 	echo $! > "$1/$2.pid"
 }
@@ -101,8 +102,6 @@ start() { # DIR SERVERS
 	local dir=$1 servers=$2 ports i connect= pids=
 	need
 	mkdir -p "$dir"
-	printf 'log4j.rootLogger=WARN, F\nlog4j.appender.F=org.apache.log4j.ConsoleAppender\nlog4j.appender.F.layout=org.apache.log4j.PatternLayout\nlog4j.appender.F.layout.ConversionPattern=%%d %%p %%c: %%m%%n\n' \
-		> "$dir/log4j.properties"
 	read -r -a ports <<< "$(free_ports $((3 * servers)))"
 	for ((i = 1; i <= servers; i++)); do
 		write_config "$dir" "$i" "$servers" "${ports[@]}"

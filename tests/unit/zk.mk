@@ -10,3 +10,6 @@ tests_unit_test_zk_watch_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_zk_election
 tests_unit_test_zk_election_SOURCES = tests/unit/test_zk_election.c tests/unit/zk_manual.h tests/unit/unit.h
 tests_unit_test_zk_election_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_zk_session
+tests_unit_test_zk_session_SOURCES = tests/unit/test_zk_session.c tests/unit/zk_fixture.c tests/unit/zk_fixture.h tests/unit/unit.h
+tests_unit_test_zk_session_LDADD = $(UNIT_LIBS)

@@ -138,23 +138,42 @@ struct scheduler *zk_fixture_scheduler(struct zk_fixture *f)
 	return &f->loop.scheduler;
 }
 
-struct zk_client *zk_fixture_begin(struct zk_fixture *f, const char *digest)
+static size_t free_place(struct zk_fixture *f)
 {
 	size_t i = 0;
 	while (f->clients[i] != NULL)
 		ck_assert_uint_lt(++i, CLIENTS);
 	f->closed[i] = false;
+	return i;
+}
+
+static struct zk_client *begin_session(struct zk_fixture *f, const struct zk_session_options *o)
+{
+	struct failure failure;
+	size_t i = free_place(f);
+	ck_assert_int_eq(zk_session_open(&f->loop.scheduler, o, &f->clients[i], &failure), STATUS_OK);
+	return f->clients[i];
+}
+
+struct zk_client *zk_fixture_begin_at(struct zk_fixture *f, const char *connect, int32_t timeout_ms)
+{
+	const struct zk_session_options o = {.connect = connect, .session_timeout_ms = timeout_ms};
+	return begin_session(f, &o);
+}
+
+struct zk_client *zk_fixture_begin(struct zk_fixture *f, const char *digest)
+{
 	if (f->kind == ZK_FIXTURE_STANDALONE) {
+		size_t i = free_place(f);
 		f->clients[i] = zk_standalone_open(f->tree, &f->loop.scheduler, f->chroot, digest, NULL, NULL);
 		return f->clients[i];
 	}
 	char *connect = check_asprintf("%s%s", zk_fixture_real(), f->chroot);
 	const struct zk_session_options o = {.connect = connect, .session_timeout_ms = 4000, .digest = digest,
 		.set_acl = digest != NULL};
-	struct failure failure;
-	ck_assert_int_eq(zk_session_open(&f->loop.scheduler, &o, &f->clients[i], &failure), STATUS_OK);
+	struct zk_client *c = begin_session(f, &o);
 	free(connect);
-	return f->clients[i];
+	return c;
 }
 
 struct zk_client *zk_fixture_open(struct zk_fixture *f, const char *digest)

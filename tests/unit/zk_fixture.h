@@ -17,6 +17,8 @@ struct scheduler *zk_fixture_scheduler(struct zk_fixture *f);
 struct zk_client *zk_fixture_open(struct zk_fixture *f, const char *digest);
 /* The same without waiting for the connection. */
 struct zk_client *zk_fixture_begin(struct zk_fixture *f, const char *digest);
+/* To servers of the test's own choice. */
+struct zk_client *zk_fixture_begin_at(struct zk_fixture *f, const char *connect, int32_t timeout_ms);
 void zk_fixture_close(struct zk_fixture *f, struct zk_client *c);
 /* The ensemble ends the session; returns when the client was told. */
 void zk_fixture_expire(struct zk_fixture *f, struct zk_client *c);
