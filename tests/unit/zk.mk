@@ -13,3 +13,6 @@ tests_unit_test_zk_election_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_zk_session
 tests_unit_test_zk_session_SOURCES = tests/unit/test_zk_session.c tests/unit/zk_fixture.c tests/unit/zk_fixture.h tests/unit/unit.h
 tests_unit_test_zk_session_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_zk_tree
+tests_unit_test_zk_tree_SOURCES = tests/unit/test_zk_tree.c tests/unit/unit.h
+tests_unit_test_zk_tree_LDADD = $(UNIT_LIBS)
