@@ -10,3 +10,4 @@ libcluster_a_SOURCES = \
 	broker/cluster/replica_host.h \
 	broker/cluster/role_orders.c broker/cluster/role_orders.h \
 	broker/cluster/topic_overrides.c broker/cluster/topic_overrides.h
+EXTRA_DIST += broker/cluster/README.md

@@ -8,3 +8,4 @@ libreplica_a_SOURCES = \
 	broker/replica/replica_checkpoints.c broker/replica/replica_checkpoints.h \
 	broker/replica/replica_manager.c broker/replica/replica_manager.h \
 	broker/replica/replica_parts.c broker/replica/replica_parts.h
+EXTRA_DIST += broker/replica/README.md

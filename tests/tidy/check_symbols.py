@@ -11,6 +11,7 @@ from sources import finish
 EXTRA = {
     "bytes": ("byte_", "slice_", "uuid_"),
     "clock": ("manual_clock_",),
+    "cluster_image": ("image_",),
     "status": ("failure_",),
     "cluster_image": ("image_",),
     "connection": ("request_",),

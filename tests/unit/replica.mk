@@ -25,3 +25,9 @@ tests_unit_test_broker_registration_LDADD = $(REPLICA_TEST_LIBS)
 UNIT_TESTS += tests/unit/test_cluster_state
 tests_unit_test_cluster_state_SOURCES = tests/unit/test_cluster_state.c tests/unit/unit.h $(REPLICA_FIXTURE)
 tests_unit_test_cluster_state_LDADD = $(REPLICA_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test_replica_threads
+tests_unit_test_replica_threads_SOURCES = tests/unit/test_replica_threads.c tests/unit/unit.h
+tests_unit_test_replica_threads_LDADD = libreplica.a libcluster.a libstorage.a libzk.a libruntime.a libconfig.a libbase.a \
+	$(SYSTEM_LIBS) $(CHECK_LIBS)
+THREADED_TESTS += tests/unit/test_replica_threads
