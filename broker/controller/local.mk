@@ -17,3 +17,8 @@ libcontroller_a_SOURCES = \
 	broker/controller/leader_election.c broker/controller/leader_election.h \
 	broker/controller/partition_states.c broker/controller/partition_states.h
 EXTRA_DIST += broker/controller/README.md
+bin_PROGRAMS += broker/correio-controller
+broker_correio_controller_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS)
+broker_correio_controller_SOURCES = broker/controller/cluster_manager.c
+broker_correio_controller_LDADD = libcontroller.a libcluster.a libzk.a libnet.a libwire.a libruntime.a libproto.a libconfig.a \
+	libbase.a $(SYSTEM_LIBS)
