@@ -77,7 +77,6 @@ static void election_won(void *arg, int32_t controller_epoch, int32_t epoch_zk_v
 {
 	struct controller *c = CAST(controller, arg);
 	drop_term(c);
-	diag_info("controller_elected", "controller_id=%d controller_epoch=%d", c->options.broker_id, controller_epoch);
 	metrics_add(METRIC_controller_elections, 1);
 	c->controller_epoch = controller_epoch;
 	struct controller_term_options o = {.zk = c->options.zk, .settings = c->options.settings,
@@ -89,12 +88,6 @@ static void election_won(void *arg, int32_t controller_epoch, int32_t epoch_zk_v
 static void election_lost(void *arg)
 {
 	drop_term(CAST(controller, arg));
-}
-
-static void election_seen(void *arg, int32_t controller_id)
-{
-	const struct controller *c = CAST(controller, arg);
-	diag_info("controller_seen", "controller_id=%d own_id=%d", controller_id, c->options.broker_id);
 }
 
 /* --- public --------------------------------------------------------------- */
@@ -111,7 +104,7 @@ void controller_start(struct controller *c)
 {
 	CHECK_MAGIC(controller, c);
 	expect(c->election == NULL && !c->stopped);
-	struct zk_election_events events = {.elected = election_won, .lost = election_lost, .seen = election_seen, .arg = c};
+	struct zk_election_events events = {.elected = election_won, .lost = election_lost, .arg = c};
 	c->election = zk_election_new(c->options.zk, c->options.broker_id, &events);
 }
 
