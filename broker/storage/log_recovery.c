@@ -167,6 +167,9 @@ static enum status scan_tail(struct recovery *r, struct log_segment *s, int64_t 
 		(long long)r->next_offset, fault);
 	metrics_add(METRIC_truncated_bytes, file_end - s->size_bytes);
 	status = disk_file_truncate(s->file, s->size_bytes);
+	/* Durable before anything is written there, or a second crash might join new records to old ones. */
+	if (status == STATUS_OK)
+		status = disk_file_fdatasync(s->file);
 	if (status != STATUS_OK)
 		return io_failure(r, status, "cutting a torn tail off failed");
 	/* A segment that reaches the next one is whole: what was cut is the rest of a truncation. */
@@ -270,8 +273,8 @@ static enum status recover_segment(struct recovery *r, struct log_segment *s, in
 	return STATUS_OK;
 }
 
-/* Does the last batch end where the file does? Header by header from the last index entry. */
-static enum status walk_end(struct recovery *r, struct log_segment *s)
+/* Does the last batch end where the file does, and before the next segment? Header by header from the last index entry. */
+static enum status walk_end(struct recovery *r, struct log_segment *s, int64_t next_base)
 {
 	uint8_t buffer[WALK_BUFFER_BYTES];
 	struct log_scanner scanner;
@@ -282,7 +285,7 @@ static enum status walk_end(struct recovery *r, struct log_segment *s)
 	log_scanner_set_buffer(&scanner, buffer, sizeof(buffer), false);
 	r->next_offset = s->base_offset;
 	while ((status = log_scanner_next(&scanner, &b)) == STATUS_OK) {
-		if (b.last_offset < r->next_offset)
+		if (b.last_offset < r->next_offset || b.last_offset >= next_base)
 			return STATUS_CORRUPT;
 		r->next_offset = b.last_offset + 1;
 		s->bytes_since_index = s->size_bytes - from;
@@ -319,8 +322,9 @@ static enum status trust_segment(struct recovery *r, struct log_segment *s, int6
 	if (ok)
 		take_largest_timestamp(s);
 	enum status status = STATUS_OK;
-	if (ok && last)
-		status = walk_end(r, s);
+	/* Cut at the recovery point, it may have got its tail back. */
+	if (ok && (last || next_base == r->recovery_point))
+		status = walk_end(r, s, next_base);
 	if (status == STATUS_IO)
 		return io_failure(r, status, "reading a segment failed");
 	if (!ok || status != STATUS_OK) {
@@ -360,6 +364,11 @@ static enum status load_segments(struct recovery *r, const struct partition_file
 			continue;
 		}
 		TRY(load_segment(r, files->bases[i], i + 1 < files->count ? files->bases[i + 1] : INT64_MAX));
+	}
+	if (r->out->directory_changed) {
+		enum status s = disk_sync_directory(r->in->place.disk, r->in->place.directory);
+		if (s != STATUS_OK)
+			return io_failure(r, s, "removing a segment failed");
 	}
 	return STATUS_OK;
 }
@@ -406,7 +415,7 @@ static enum status read_epochs(struct recovery *r, bool *ret_known)
 		return io_failure(r, s, "reading " PARTITION_EPOCHS_NAME " failed");
 	*ret_known = leader_epoch_cache_parse(&r->out->epochs, slice_of(text, n)) == STATUS_OK;
 	free(text);
-	if (!*ret_known)
+	if (!*ret_known && n > 0) /* Kafka leaves an empty one where there was no epoch yet */
 		diag_warn("leader_epochs_rebuilt", "partition=%s " PARTITION_EPOCHS_NAME " is damaged", r->in->name);
 	return STATUS_OK;
 }

@@ -166,16 +166,18 @@ static void set_end(struct partition_log *log, int64_t end)
 	forget_cursors(log);
 }
 
-/* Cuts the active segment. Readers may still send what lies behind the cut: they meet the end of the file and fail, and
- * new records go into a new segment so that they never meet those instead. */
+/* Cuts the active segment and goes on in a new one, even where nothing but a little is cut:
+ * - readers may still send what lies behind the cut: they meet the end of the file and fail, never other records;
+ * - until the next flush a crash may undo the cut: the old records are then seen to reach into the next segment, and are
+ *   cut again. Written over in place, old and new ones could mix. */
 static enum status cut_active(struct partition_log *log, int64_t position, int64_t end)
 {
 	struct log_segment *s = partition_log_active(log);
-	bool has_readers = atomic_load(&s->file->shared.refs) > 1;
-	if (position == 0 && has_readers)
+	if (position == 0)
 		return partition_log_replace_segments(log, log->count - 1, s->base_offset, false);
 	TRY(log_segment_truncate(s, &log->place, position, end));
-	if (has_readers && partition_log_add_segment(log, end) == STATUS_OK)
+	/* On a full disk the old segment has to do. */
+	if (partition_log_add_segment(log, end) == STATUS_OK)
 		log_segment_finish_time_index(s);
 	return STATUS_OK;
 }

@@ -5,3 +5,6 @@ tests_unit_test_partition_log_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_log_manager
 tests_unit_test_log_manager_SOURCES = tests/unit/test_log_manager.c $(LOG_FIXTURE)
 tests_unit_test_log_manager_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_log_fixtures
+tests_unit_test_log_fixtures_SOURCES = tests/unit/test_log_fixtures.c $(LOG_FIXTURE)
+tests_unit_test_log_fixtures_LDADD = $(UNIT_LIBS)
