@@ -321,6 +321,7 @@ static enum status trust_segment(struct recovery *r, struct log_segment *s, int6
 	bool ok = load_indexes(r, s, false) && indexes_plausible(s, next_base);
 	if (ok)
 		take_largest_timestamp(s);
+	int64_t expected = r->next_offset;
 	enum status status = STATUS_OK;
 	/* Cut at the recovery point, it may have got its tail back. */
 	if (ok && (last || next_base == r->recovery_point))
@@ -328,6 +329,7 @@ static enum status trust_segment(struct recovery *r, struct log_segment *s, int6
 	if (status == STATUS_IO)
 		return io_failure(r, status, "reading a segment failed");
 	if (!ok || status != STATUS_OK) {
+		r->next_offset = expected;
 		forget_indexes(s);
 		diag_info("log_index_rebuilt", "partition=%s segment=%020lld bytes=%lld", r->in->name, (long long)s->base_offset,
 			(long long)s->size_bytes);
@@ -351,12 +353,20 @@ static enum status load_segment(struct recovery *r, int64_t base, int64_t next_b
 	return synced ? trust_segment(r, s, next_base, last) : recover_segment(r, s, next_base);
 }
 
+/* Above the recovery point even the name of a segment may be lost, and the next one's not. */
+static bool segment_lost_before(const struct recovery *r, int64_t base)
+{
+	return r->in->contiguous && !r->in->clean && r->out->count > 0 && r->next_offset < base &&
+		r->next_offset >= r->recovery_point;
+}
+
 static enum status load_segments(struct recovery *r, const struct partition_files *files)
 {
 	for (size_t i = 0; i < files->count; i++) {
-		if (r->cut) {
-			diag_warn("log_segment_dropped", "partition=%s segment=%020lld behind a torn tail", r->in->name,
-				(long long)files->bases[i]);
+		if (r->cut || segment_lost_before(r, files->bases[i])) {
+			r->cut = true;
+			diag_warn("log_segment_dropped", "partition=%s segment=%020lld next_offset=%lld behind a torn tail", r->in->name,
+				(long long)files->bases[i], (long long)r->next_offset);
 			r->out->directory_changed = true;
 			enum status s = partition_directory_unlink_segment(&r->in->place, files->bases[i]);
 			if (s != STATUS_OK)

@@ -200,18 +200,18 @@ enum status partition_directory_unlink_segment(const struct log_place *place, in
 	return STATUS_OK;
 }
 
-enum status partition_directory_retire_segment(const struct log_place *place, int64_t base_offset, bool all_kinds,
-	char *ret_paths[PARTITION_SEGMENT_FILES], size_t *ret_count)
+enum status partition_directory_retire_segment(const struct log_place *place, int64_t base_offset, bool log_replaced,
+	bool all_kinds, struct partition_retired_files *ret_files)
 {
 	size_t kinds = all_kinds ? PARTITION_SEGMENT_FILES : 3;
-	*ret_count = 0;
-	for (size_t i = 0; i < kinds; i++) {
+	ret_files->count = 0;
+	for (size_t i = log_replaced ? 1 : 0; i < kinds; i++) {
 		char *from = log_segment_path(place->directory, base_offset, segment_extensions[i], "");
 		char *to = log_segment_path(place->directory, base_offset, segment_extensions[i], ".deleted");
 		enum status s = disk_rename(place->disk, from, to);
 		free(from);
 		if (s == STATUS_OK)
-			ret_paths[(*ret_count)++] = to;
+			ret_files->paths[ret_files->count++] = to;
 		else
 			free(to);
 		/* Without the log renamed the segment is still there; the rest are leftovers the next start removes. */

@@ -24,10 +24,15 @@ void partition_files_fini(struct partition_files *f);
 
 /* Every file a segment may have beside it. Unlinks those that exist. */
 MUST_CHECK enum status partition_directory_unlink_segment(const struct log_place *place, int64_t base_offset);
-/* Renames the segment's files to <name>.deleted. ret_paths: count of new names, to be freed one by one. */
+/* Renames the segment's files to <name>.deleted: its log unless that was replaced by another of the same name, its indexes,
+ * and what else Kafka may have put beside it. ret_paths: count of new names, to be freed one by one. */
 enum { PARTITION_SEGMENT_FILES = 5 };
-MUST_CHECK enum status partition_directory_retire_segment(const struct log_place *place, int64_t base_offset, bool all_kinds,
-	char *ret_paths[PARTITION_SEGMENT_FILES], size_t *ret_count);
+struct partition_retired_files {
+	char *paths[PARTITION_SEGMENT_FILES];
+	size_t count;
+};
+MUST_CHECK enum status partition_directory_retire_segment(const struct log_place *place, int64_t base_offset,
+	bool log_replaced, bool all_kinds, struct partition_retired_files *ret_files);
 /* Producer snapshots behind the end of the log. */
 MUST_CHECK enum status partition_directory_unlink_snapshots(const struct log_place *place, int64_t above_offset);
 

@@ -19,6 +19,9 @@ void partition_log_free(struct partition_log *log)
 	free(log->segments);
 	leader_epoch_cache_fini(&log->epochs);
 	partition_log_retired_free(log->retired);
+	for (size_t i = 0; i < log->expired_count; i++)
+		log_segment_free(log->expired[i]);
+	free(log->expired);
 	if (log->prepared != NULL)
 		disk_file_close(log->prepared);
 	free(log->directory);
@@ -72,6 +75,7 @@ enum status partition_log_open(const struct log_environment *env, const struct l
 		.clean = o->clean,
 		.recovery_point = o->recovery_point < 0 ? 0 : o->recovery_point,
 		.log_start_offset = o->log_start_offset,
+		.contiguous = (o->settings->cleanup_policy & CLEANUP_compact) == 0,
 		.index_interval_bytes = o->settings->index_interval_bytes,
 		.segment_ms = o->settings->segment_ms,
 	};
@@ -168,7 +172,25 @@ enum status partition_log_add_segment(struct partition_log *log, int64_t base_of
 	return STATUS_OK;
 }
 
-enum status partition_log_replace_segments(struct partition_log *log, size_t i, int64_t base_offset, bool sync)
+/* With a new file open under another name, only names are left to change. */
+static enum status exchange_segments(struct partition_log *log, size_t i, int64_t base_offset, const char *from)
+{
+	bool restart = i == 0 && partition_log_active(log)->base_offset != base_offset;
+	char *to = log_segment_path(log->directory, base_offset, "log", "");
+	/* In place of one of its own name it is there at every moment. */
+	enum status s = restart ? STATUS_OK : disk_rename(log->env.disk, from, to);
+	while (s == STATUS_OK && log->count > i)
+		s = partition_log_retire_last(log, !restart && partition_log_active(log)->base_offset == base_offset);
+	/* Starting elsewhere, old segments must never be seen beside the new one. */
+	if (s == STATUS_OK && restart)
+		s = disk_sync_directory(log->env.disk, log->directory);
+	if (s == STATUS_OK && restart)
+		s = disk_rename(log->env.disk, from, to);
+	free(to);
+	return s;
+}
+
+enum status partition_log_replace_segments(struct partition_log *log, size_t i, int64_t base_offset)
 {
 	struct disk_file *f;
 	expect(i < log->count);
@@ -178,22 +200,14 @@ enum status partition_log_replace_segments(struct partition_log *log, size_t i, 
 		free(from);
 		return s;
 	}
-	while (s == STATUS_OK && log->count > i)
-		s = partition_log_retire_segment(log, log->count - 1, 0);
-	if (s == STATUS_OK && sync)
-		s = disk_sync_directory(log->env.disk, log->directory);
-	if (s == STATUS_OK) {
-		char *path = log_segment_path(log->directory, base_offset, "log", "");
-		s = disk_rename(log->env.disk, from, path);
-		free(path);
-	}
+	s = exchange_segments(log, i, base_offset, from);
 	free(from);
-	if (log->count == i)
-		push_segment(log, base_offset, f);
-	else
-		disk_file_close(f);
 	if (s != STATUS_OK)
 		partition_log_fence(log, s, "replacing segments failed");
+	if (log->count == i)
+		push_segment(log, base_offset, f); /* fenced or not, a log has a segment */
+	else
+		disk_file_close(f);
 	return s;
 }
 
@@ -203,7 +217,7 @@ enum status partition_log_roll(struct partition_log *log, int64_t base_offset)
 	expect(base_offset >= log->end_offset);
 	if (old->size_bytes == 0)
 		return old->base_offset == base_offset ? STATUS_OK :
-							 partition_log_replace_segments(log, log->count - 1, base_offset, false);
+							 partition_log_replace_segments(log, log->count - 1, base_offset);
 	TRY(partition_log_add_segment(log, base_offset));
 	log_segment_finish_time_index(old);
 	old->mtime_pending = true;

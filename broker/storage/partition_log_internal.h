@@ -41,8 +41,7 @@ struct log_job {
 struct log_retired {
 	struct log_retired *next;
 	int64_t due_us;
-	char *paths[PARTITION_SEGMENT_FILES];
-	size_t count;
+	struct partition_retired_files files;
 };
 
 /* Where a batch starts, as a reader left it: its next read begins there. */
@@ -74,6 +73,8 @@ struct partition_log {
 	struct disk_file *prepared; /* the next segment's file, under PARTITION_NEXT_SEGMENT_NAME */
 	struct loop_timer flush_timer, purge_timer;
 	struct log_retired *retired;
+	struct log_segment **expired; /* out of the log, files still to be renamed: oldest first, each durable before the next */
+	size_t expired_count;
 	struct log_cursor cursors[LOG_CURSORS];
 	unsigned cursor_next;
 	void (*flushed)(void *arg, enum status s);
@@ -99,9 +100,9 @@ size_t partition_log_segment_at(const struct partition_log *log, int64_t offset)
 void partition_log_fence(struct partition_log *log, enum status why, const char *what);
 /* Adds an empty active segment. A file of that name is emptied. */
 MUST_CHECK enum status partition_log_add_segment(struct partition_log *log, int64_t base_offset);
-/* Takes segments from index i on out and adds an empty one; with sync their going is durable before. There is a segment
- * afterwards whatever happens; when nothing could be done at all (a full disk), nothing has changed. */
-MUST_CHECK enum status partition_log_replace_segments(struct partition_log *log, size_t i, int64_t base_offset, bool sync);
+/* Puts an empty segment in the place of those from index i on. An error that does not fence the log has changed nothing.
+ * Where all are replaced by one of another name, the old ones are durably gone first. */
+MUST_CHECK enum status partition_log_replace_segments(struct partition_log *log, size_t i, int64_t base_offset);
 /* Closes the active segment and begins one at the log's end, or at base_offset if that is farther. */
 MUST_CHECK enum status partition_log_roll(struct partition_log *log, int64_t base_offset);
 void partition_log_epochs_changed(struct partition_log *log, int64_t from_offset);
@@ -114,8 +115,14 @@ void partition_log_flush_timer_fired(struct loop_timer *t);
 /* After an append. */
 void partition_log_appended(struct partition_log *log, int64_t records);
 
-/* partition_log_trim.c: takes segment i out of the log and renames its files; they go after delay_ms. */
-MUST_CHECK enum status partition_log_retire_segment(struct partition_log *log, size_t i, int64_t delay_ms);
+/* partition_log_trim.c: renames the files of segment s, which is no longer in the log, and frees it; they are unlinked after
+ * delay_ms. On error s is as before. */
+MUST_CHECK enum status partition_log_retire_files(struct partition_log *log, struct log_segment *s, bool log_replaced,
+	int64_t delay_ms);
+/* Takes the last segment out of the log and retires it. */
+MUST_CHECK enum status partition_log_retire_last(struct partition_log *log, bool log_replaced);
+/* After a sync: the next of the expired segments. */
+void partition_log_expire_next(struct partition_log *log);
 void partition_log_purge_timer_fired(struct loop_timer *t);
 void partition_log_retired_free(struct log_retired *r);
 #endif

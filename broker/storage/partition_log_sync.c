@@ -245,6 +245,7 @@ static void settle_sync(struct partition_log *log)
 	}
 	if (log->flushed_offset == log->end_offset)
 		log->unflushed_records = 0;
+	partition_log_expire_next(log);
 	if (log->flushed != NULL)
 		log->flushed(log->flushed_arg, status);
 }

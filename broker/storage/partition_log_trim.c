@@ -23,8 +23,8 @@ void partition_log_retired_free(struct log_retired *r)
 {
 	while (r != NULL) {
 		struct log_retired *next = r->next;
-		for (size_t i = 0; i < r->count; i++)
-			free(r->paths[i]);
+		for (size_t i = 0; i < r->files.count; i++)
+			free(r->files.paths[i]);
 		free(r);
 		r = next;
 	}
@@ -35,8 +35,8 @@ static void purge_work(struct job *j)
 	struct purge *p = CONTAINER_OF(j, struct purge, job);
 	CHECK_MAGIC(purge, p);
 	for (struct log_retired *r = p->files; r != NULL; r = r->next) {
-		for (size_t i = 0; i < r->count; i++)
-			(void)!disk_unlink(p->disk, r->paths[i]); /* the next start removes it otherwise */
+		for (size_t i = 0; i < r->files.count; i++)
+			(void)!disk_unlink(p->disk, r->files.paths[i]); /* the next start removes it otherwise */
 	}
 	if (p->snapshots_above >= 0)
 		(void)!partition_directory_unlink_snapshots(&p->place, p->snapshots_above);
@@ -97,15 +97,13 @@ void partition_log_purge_timer_fired(struct loop_timer *t)
 	purge_due(log);
 }
 
-enum status partition_log_retire_segment(struct partition_log *log, size_t i, int64_t delay_ms)
+enum status partition_log_retire_files(struct partition_log *log, struct log_segment *s, bool log_replaced, int64_t delay_ms)
 {
-	expect(i < log->count);
-	struct log_segment *s = log->segments[i];
 	struct log_retired *r = check_calloc(1, sizeof(*r));
 	int64_t delay_max_ms = INT64_MAX / US_PER_MS / 4;
 	r->due_us = clock_monotonic_us(log->env.clock) + (delay_ms > delay_max_ms ? delay_max_ms : delay_ms) * US_PER_MS;
-	enum status status = partition_directory_retire_segment(&log->place, s->base_offset,
-		log->has_snapshots || log->has_transaction_index, r->paths, &r->count);
+	enum status status = partition_directory_retire_segment(&log->place, s->base_offset, log_replaced,
+		log->has_snapshots || log->has_transaction_index, &r->files);
 	if (status != STATUS_OK) {
 		free(r);
 		return status;
@@ -114,10 +112,24 @@ enum status partition_log_retire_segment(struct partition_log *log, size_t i, in
 	log->retired = r;
 	log->directory_changed = true;
 	log_segment_free(s); /* readers keep the file itself */
-	for (size_t k = i; k + 1 < log->count; k++)
-		log->segments[k] = log->segments[k + 1];
+	return STATUS_OK;
+}
+
+enum status partition_log_retire_last(struct partition_log *log, bool log_replaced)
+{
+	expect(log->count > 0);
+	TRY(partition_log_retire_files(log, log->segments[log->count - 1], log_replaced, 0));
 	log->count--;
 	return STATUS_OK;
+}
+
+/* The first `count` of the expired segments have been retired. */
+static void forget_expired(struct partition_log *log, size_t count)
+{
+	expect(count <= log->expired_count);
+	log->expired_count -= count;
+	if (log->expired_count > 0)
+		memmove(log->expired, log->expired + count, log->expired_count * sizeof(log->expired[0]));
 }
 
 /* --- truncation ---------------------------------------------------------------------------------------------- */
@@ -148,7 +160,7 @@ static enum status drop_segments_behind(struct partition_log *log, size_t keep)
 	if (keep + 1 == log->count)
 		return STATUS_OK;
 	while (log->count > keep + 1)
-		TRY(partition_log_retire_segment(log, log->count - 1, 0));
+		TRY(partition_log_retire_last(log, false));
 	return disk_sync_directory(log->env.disk, log->directory);
 }
 
@@ -173,36 +185,51 @@ static void set_end(struct partition_log *log, int64_t end)
 static enum status cut_active(struct partition_log *log, int64_t position, int64_t end)
 {
 	struct log_segment *s = partition_log_active(log);
-	if (position == 0)
-		return partition_log_replace_segments(log, log->count - 1, s->base_offset, false);
+	if (position == 0) {
+		enum status status = partition_log_replace_segments(log, log->count - 1, s->base_offset);
+		if (status != STATUS_NO_SPACE)
+			return status;
+	}
 	TRY(log_segment_truncate(s, &log->place, position, end));
 	/* On a full disk the old segment has to do. */
-	if (partition_log_add_segment(log, end) == STATUS_OK)
+	if (end > s->base_offset && partition_log_add_segment(log, end) == STATUS_OK)
 		log_segment_finish_time_index(s);
 	return STATUS_OK;
 }
 
-static enum status truncate_to(struct partition_log *log, int64_t offset)
+/* Where a truncation to `offset` cuts: a batch that holds it goes whole. */
+struct cut {
+	size_t keep; /* the segment that becomes the last */
+	int64_t position, end;
+};
+
+static enum status find_cut(struct partition_log *log, int64_t offset, struct cut *ret_cut)
 {
-	size_t keep = partition_log_segment_at(log, offset);
-	TRY(drop_segments_behind(log, keep));
-	struct log_segment *s = log->segments[keep];
+	struct cut c = {.keep = partition_log_segment_at(log, offset), .end = offset};
+	struct log_segment *s = log->segments[c.keep];
 	struct log_batch_info b;
-	int64_t position = s->size_bytes, end = offset;
 	enum status status = log_segment_find(s, &log->place, offset, &b);
-	if (status == STATUS_OK) {
-		position = b.position;
-		end = b.base_offset < offset ? b.base_offset : offset;
-	} else if (status != STATUS_NOT_FOUND) {
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
-	}
-	TRY(cut_active(log, position, end));
-	set_end(log, end);
+	c.position = status == STATUS_OK ? b.position : s->size_bytes;
+	if (status == STATUS_OK && b.base_offset < offset)
+		c.end = b.base_offset;
+	*ret_cut = c;
+	return STATUS_OK;
+}
+
+static enum status truncate_at(struct partition_log *log, const struct cut *c)
+{
+	TRY(limit_recovery_point(log, c->end));
+	TRY(drop_segments_behind(log, c->keep));
+	TRY(cut_active(log, c->position, c->end));
+	set_end(log, c->end);
 	return STATUS_OK;
 }
 
 enum status partition_log_truncate(struct partition_log *log, int64_t offset)
 {
+	struct cut cut;
 	partition_log_check(log);
 	expect(offset >= 0);
 	if (offset >= log->end_offset)
@@ -211,13 +238,15 @@ enum status partition_log_truncate(struct partition_log *log, int64_t offset)
 		return STATUS_FENCED_LOG;
 	if (offset < log->segments[0]->base_offset)
 		return partition_log_truncate_fully(log, offset);
-	diag_info("log_truncated", "log=%s from=%lld to=%lld", log->directory, (long long)log->end_offset, (long long)offset);
-	TRY(limit_recovery_point(log, offset));
-	enum status status = truncate_to(log, offset);
+	TRY(find_cut(log, offset, &cut));
+	diag_info("log_truncated", "log=%s from=%lld to=%lld", log->directory, (long long)log->end_offset, (long long)cut.end);
+	enum status status = truncate_at(log, &cut);
 	if (status != STATUS_OK) {
-		/* Half done: what is on disk is known again after a restart. Without space nothing was begun. */
-		if (status != STATUS_NO_SPACE)
+		/* Without space nothing was begun. Half done, what is on disk is known again only after a restart. */
+		if (status != STATUS_NO_SPACE) {
 			partition_log_fence(log, status, "a truncation failed");
+			log->flushed_offset = log->flushed_offset < cut.end ? log->flushed_offset : cut.end;
+		}
 		return status;
 	}
 	if (log->has_snapshots && log->env.scheduler != NULL)
@@ -225,6 +254,15 @@ enum status partition_log_truncate(struct partition_log *log, int64_t offset)
 	purge_due(log);
 	partition_log_flush(log);
 	return STATUS_OK;
+}
+
+/* The new segment may get the name of one of them. */
+static void expire_all(struct partition_log *log)
+{
+	size_t done = 0;
+	while (done < log->expired_count && partition_log_retire_files(log, log->expired[done], false, 0) == STATUS_OK)
+		done++;
+	forget_expired(log, done);
 }
 
 enum status partition_log_truncate_fully(struct partition_log *log, int64_t offset)
@@ -235,7 +273,8 @@ enum status partition_log_truncate_fully(struct partition_log *log, int64_t offs
 		return STATUS_FENCED_LOG;
 	diag_info("log_restarted", "log=%s end=%lld at=%lld", log->directory, (long long)log->end_offset, (long long)offset);
 	TRY(limit_recovery_point(log, offset));
-	TRY(partition_log_replace_segments(log, 0, offset, true));
+	expire_all(log);
+	TRY(partition_log_replace_segments(log, 0, offset));
 	leader_epoch_cache_clear(&log->epochs);
 	partition_log_epochs_changed(log, 0);
 	set_end(log, offset);
@@ -276,6 +315,22 @@ static size_t expired_count(const struct partition_log *log, int64_t high_waterm
 	return n;
 }
 
+void partition_log_expire_next(struct partition_log *log)
+{
+	if (log->expired_count == 0 || log->fenced || log->closing)
+		return;
+	/* One at a time, and only when the names so far are durable: a crash must leave neither a hole among the oldest
+	 * segments nor, all being expired, none at all. */
+	if (!log->directory_changed && !(log->job.running && log->job.sync_directory)) {
+		if (partition_log_retire_files(log, log->expired[0], false, log->settings.file_delete_delay_ms) != STATUS_OK)
+			return; /* tried again at the next check */
+		forget_expired(log, 1);
+		purge_due(log);
+	}
+	log->flush_wanted = true; /* comes back here */
+	partition_log_pump(log);
+}
+
 unsigned partition_log_apply_retention(struct partition_log *log, int64_t high_watermark)
 {
 	partition_log_check(log);
@@ -284,20 +339,23 @@ unsigned partition_log_apply_retention(struct partition_log *log, int64_t high_w
 	size_t n = expired_count(log, high_watermark);
 	if (n == log->count && partition_log_roll(log, log->end_offset) != STATUS_OK)
 		n--;
-	unsigned removed = 0;
-	while (removed < n && partition_log_retire_segment(log, 0, log->settings.file_delete_delay_ms) == STATUS_OK)
-		removed++;
-	if (removed == 0)
+	if (n == 0) {
+		partition_log_expire_next(log);
 		return 0;
+	}
+	log->expired = check_realloc(log->expired, (log->expired_count + n) * sizeof(log->expired[0]));
+	memcpy(log->expired + log->expired_count, log->segments, n * sizeof(log->segments[0]));
+	log->expired_count += n;
+	log->count -= n;
+	memmove(log->segments, log->segments + n, log->count * sizeof(log->segments[0]));
 	if (log->segments[0]->base_offset > log->start_offset)
 		log->start_offset = log->segments[0]->base_offset;
 	if (leader_epoch_cache_truncate_start(&log->epochs, log->start_offset))
 		partition_log_epochs_changed(log, log->end_offset);
-	metrics_add(METRIC_segments_deleted, removed);
-	diag_info("segments_deleted", "log=%s count=%u start_offset=%lld", log->directory, removed,
-		(long long)log->start_offset);
-	purge_due(log);
-	return removed;
+	metrics_add(METRIC_segments_deleted, (int64_t)n);
+	diag_info("segments_deleted", "log=%s count=%zu start_offset=%lld", log->directory, n, (long long)log->start_offset);
+	partition_log_expire_next(log);
+	return (unsigned)n;
 }
 
 enum status partition_log_set_start_offset(struct partition_log *log, int64_t offset)

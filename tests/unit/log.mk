@@ -8,3 +8,7 @@ tests_unit_test_log_manager_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_log_fixtures
 tests_unit_test_log_fixtures_SOURCES = tests/unit/test_log_fixtures.c $(LOG_FIXTURE)
 tests_unit_test_log_fixtures_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/simulation/test_power_loss
+TESTS += tests/simulation/test_power_loss
+tests_simulation_test_power_loss_SOURCES = tests/simulation/test_power_loss.c $(LOG_FIXTURE)
+tests_simulation_test_power_loss_LDADD = libsimulation.a $(UNIT_LIBS)
