@@ -262,6 +262,9 @@ static enum status write_bytes(struct partition_log *log, struct slice bytes)
 	enum status undone = disk_file_truncate(s->file, s->size_bytes);
 	if (undone != STATUS_OK)
 		partition_log_fence(log, undone, "a failed append could not be undone");
+	/* The part written may come back after a crash unless the cut is synced too. */
+	s->sync_needed = true;
+	s->cuts++;
 	return status;
 }
 

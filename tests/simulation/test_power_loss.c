@@ -238,11 +238,17 @@ static void truncate(struct world *w)
 	if (dice(w, 10) == 0) {
 		int64_t at = dice(w, 2) == 0 ? end + dice(w, 100) : start + dice(w, 20);
 		/* A follower far out of its leader's range: nothing it has counts any more. */
+		struct world before = *w;
 		w->flushed = w->high_watermark = 0;
 		w->start = end > at ? end : at;
-		if (partition_log_truncate_fully(w->log, at) == STATUS_OK) {
+		enum status s = partition_log_truncate_fully(w->log, at);
+		if (s == STATUS_OK) {
 			w->line_count = 0;
 			w->start = w->restart = at;
+		} else if (s == STATUS_NO_SPACE) { /* nothing has happened */
+			w->flushed = before.flushed;
+			w->high_watermark = before.high_watermark;
+			w->start = before.start;
 		}
 		return;
 	}
@@ -257,6 +263,8 @@ static void truncate(struct world *w)
 		w->flushed = flushed_before; /* nothing has happened */
 		w->start = start_before;
 		HOLDS(w, partition_log_end_offset(w->log) == end);
+	} else {
+		w->high_watermark = w->high_watermark < cut ? w->high_watermark : cut;
 	}
 }
 
