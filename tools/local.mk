@@ -39,3 +39,6 @@ bin_PROGRAMS += tools/correio-topics
 tools_correio_topics_CPPFLAGS = $(libtools_a_CPPFLAGS)
 tools_correio_topics_SOURCES = tools/correio_topics.c
 tools_correio_topics_LDADD = $(TOOLS_LIBS)
+
+dist_man_MANS = deploy/man/correio.1 deploy/man/correio-topics.1
+EXTRA_DIST += tools/README.md tools/client/README.md
