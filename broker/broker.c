@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { STALL_MS = 1000, PANIC_MS = 60 * 1000 };
+enum { STALL_MS = 1000, PANIC_MS = 60 * 1000, ROLES_WAIT_MS = 10 * 1000, ROLES_POLL_US = 2000 };
 
 static const char *const phase_texts[BROKER_PHASE_COUNT] = {
 	[BROKER_CONNECTING] = "waiting for ZooKeeper",
@@ -67,6 +67,14 @@ static const char *why_not_ready(const struct broker *b)
 	return NULL;
 }
 
+/* The image may be a moment ahead of the roles: a producer that comes at "ready" is not to be sent away. */
+static bool roles_taken(const struct broker *b)
+{
+	int64_t waited_us = clock_monotonic_us(b->main->clock) - b->ready_since_us;
+	struct metadata_totals totals = metadata_service_totals(main_image(b), b->broker_id);
+	return metrics_read(METRIC_partitions_led) >= totals.led_by || waited_us > ROLES_WAIT_MS * 1000;
+}
+
 static int64_t resident_kib(void)
 {
 	struct rusage usage;
@@ -77,13 +85,25 @@ static void announce_when_ready(struct broker *b)
 {
 	if (b->announced || !b->registered || why_not_ready(b) != NULL)
 		return;
+	if (b->ready_since_us == 0)
+		b->ready_since_us = clock_monotonic_us(b->main->clock);
+	if (!roles_taken(b)) {
+		scheduler_timer_arm(b->main, &b->ready_timer, ROLES_POLL_US);
+		return;
+	}
 	b->announced = true;
+	scheduler_timer_cancel(b->main, &b->ready_timer);
 	cluster_image_holder_unwatch(b->holders[b->loop_count], &b->ready_watcher);
 	int64_t ms = (clock_monotonic_us(b->main->clock) - b->options->started_us) / 1000;
 	diag_info("broker_ready", "text=\"broker ready\" broker=%d cluster=%s listener=%s://%s:%d start_ms=%lld rss_kib=%lld",
 		b->broker_id, b->cluster_id, b->listeners.bound[0].name, b->listeners.bound[0].host, b->listeners.bound[0].port,
 		(long long)ms, (long long)resident_kib());
 	broker_notify_send("READY=1");
+}
+
+static void look_again(struct loop_timer *t)
+{
+	announce_when_ready(CAST(broker, CONTAINER_OF(t, struct broker, ready_timer)));
 }
 
 static void image_changed(struct cluster_image_watcher *w, const struct cluster_image *image)
@@ -160,7 +180,7 @@ static void http_state(void *arg, struct admin_http_state *ret_state)
 	bool serving = broker_phase_of(b) >= BROKER_REGISTERING;
 	fill_loops(b, image);
 	*ret_state = (struct admin_http_state){
-		.not_ready = why_not_ready(b),
+		.not_ready = b->announced || why_not_ready(b) != NULL ? why_not_ready(b) : "taking over partitions",
 		.version = PACKAGE_VERSION,
 		.cluster_id = serving ? b->cluster_id : NULL,
 		.broker_id = serving ? b->broker_id : b->settings->broker_id,
@@ -245,6 +265,7 @@ static enum status prepare(struct broker *b, struct failure *f)
 	TRY(open_http(b, f));
 	TRY(broker_start_prepare(b, f));
 	task_init(&b->registered_task, "broker_registered", registered_on_main);
+	loop_timer_init(&b->ready_timer, "ready_look", look_again);
 	b->ready_watcher.changed = image_changed;
 	cluster_image_holder_watch(b->holders[b->loop_count], &b->ready_watcher);
 	if (event_loop_start(b->cluster_loop) != STATUS_OK)

@@ -87,6 +87,8 @@ struct broker {
 	struct admin_http_loop *http_loops;
 	struct cluster_image_watcher ready_watcher;
 	struct task registered_task;
+	struct loop_timer ready_timer;
+	int64_t ready_since_us; /* 0: not registered, or not told of by the controller */
 	bool registered, announced;
 
 	/* The stop */

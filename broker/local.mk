@@ -17,3 +17,4 @@ BROKER_LIBS = libadmin.a libnative.a libservice.a libcontroller.a libreplica.a l
 SYSTEM_LIBS = $(EVENT_LIBS) $(PROTOBUF_C_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(LZ4_LIBS) $(ZSTD_LIBS) $(SNAPPY_LIBS) \
 	$(ZOOKEEPER_LIBS) $(ISAL_LIBS) $(OPENSSL_LIBS) -lm
 broker_correio_broker_LDADD = $(BROKER_LIBS) $(SYSTEM_LIBS)
+EXTRA_DIST += broker/README.md broker/wire/README.md broker/service/README.md broker/native/README.md broker/admin/README.md proto/README.md
