@@ -19,6 +19,7 @@ libzk_a_SOURCES += \
 	coordinator-client/zk_request.c coordinator-client/zk_request.h \
 	coordinator-client/zk_standalone.c coordinator-client/zk_standalone.h \
 	coordinator-client/zk_tree.c coordinator-client/zk_tree.h \
+	coordinator-client/zk_tree_internal.h coordinator-client/zk_tree_store.c \
 	coordinator-client/zk_tree_journal.c coordinator-client/zk_tree_journal.h \
 	coordinator-client/zk_watch.c coordinator-client/zk_watch.h \
 	coordinator-client/zk_watch_table.c coordinator-client/zk_watch_table.h

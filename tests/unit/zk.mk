@@ -16,3 +16,7 @@ tests_unit_test_zk_session_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_zk_tree
 tests_unit_test_zk_tree_SOURCES = tests/unit/test_zk_tree.c tests/unit/unit.h
 tests_unit_test_zk_tree_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_zk_standalone
+tests_unit_test_zk_standalone_SOURCES = tests/unit/test_zk_standalone.c tests/unit/zk_manual.h tests/unit/unit.h
+tests_unit_test_zk_standalone_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/zk_fixture.sh
