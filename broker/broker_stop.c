@@ -74,13 +74,20 @@ static void logs_stopped(void *arg, const struct log_checkpoint_entry *entries, 
 	close_session(b);
 }
 
-static void connections_drained(struct task *t)
+/* No log is opened or given a role any more: all may be closed. */
+static void roles_settled(void *arg)
 {
-	struct broker *b = CAST(broker, CONTAINER_OF(t, struct broker, drained_task));
+	struct broker *b = CAST(broker, arg);
 	if (b->checkpoints != NULL)
 		replica_checkpoints_stop(b->checkpoints, logs_stopped, b);
 	else
 		close_session(b);
+}
+
+static void connections_drained(struct task *t)
+{
+	struct broker *b = CAST(broker, CONTAINER_OF(t, struct broker, drained_task));
+	cluster_state_stop(b->state, roles_settled, b);
 }
 
 /* --- main loop: the connections ------------------------------------------ */
