@@ -112,7 +112,8 @@ void controller_decide_deletion_known(struct controller_state *s, struct control
 
 /* --- stopping ------------------------------------------------------------- */
 
-/* StopReplica requests under construction, one per broker. */
+/* StopReplica requests under construction, for each broker as many as it takes. */
+enum { STOPS_PER_REQUEST_MAX = 10000 }; /* of the longest topic names: below what a native header may hold */
 struct stops {
 	struct {
 		int32_t broker_id;
@@ -125,7 +126,8 @@ struct stops {
 static void stops_add(struct stops *stops, int32_t broker_id, const char *topic, int32_t partition)
 {
 	size_t i = 0;
-	while (i < stops->count && stops->brokers[i].broker_id != broker_id)
+	while (i < stops->count
+		&& (stops->brokers[i].broker_id != broker_id || stops->brokers[i].count == STOPS_PER_REQUEST_MAX))
 		i++;
 	if (i == stops->count) {
 		stops->brokers = check_realloc(stops->brokers, (stops->count + 1) * sizeof *stops->brokers);

@@ -51,62 +51,92 @@ static bool hosts(const struct controller_partition *p, int32_t broker_id)
 	return false;
 }
 
-/* Topics under construction; consecutive partitions of one topic share an entry. */
-struct topic_list {
+/* Topics on their way into requests of one kind to one broker. A request stays below what a native header may hold; what does
+ * not fit goes into the next one. Consecutive partitions of one topic share an entry. */
+enum { OUTBOX_BYTES_MAX = 3 << 20 };
+struct outbox {
+	const struct controller_state *s;
+	const struct controller_broker *b;
+	struct controller_decision *d;
+	enum control_kind kind;
+	bool full; /* UPDATE_METADATA: the first request replaces the picture, those behind it add to it */
 	struct control_topic *items;
-	size_t count, capacity;
+	size_t count, capacity, bytes;
 	const struct controller_topic *last;
+	bool sent;
 };
 
-static void list_add(struct topic_list *l, const struct controller_topic *t, const struct controller_partition *p)
-{
-	if (l->last != t) {
-		if (l->count == l->capacity) {
-			l->capacity = l->capacity == 0 ? 8 : l->capacity * 2;
-			l->items = check_realloc(l->items, l->capacity * sizeof *l->items);
-		}
-		l->items[l->count++] = (struct control_topic){.name = check_strdup(t->name), .id = t->id,
-			.partitions = check_calloc(t->partition_count, sizeof(struct control_partition))};
-		l->last = t;
-	}
-	struct control_topic *topic = &l->items[l->count - 1];
-	expect(topic->partition_count < t->partition_count);
-	fill_partition(p, &topic->partitions[topic->partition_count++]);
-}
-
-static void send_roles(const struct controller_state *s, const struct controller_broker *b, struct topic_list *l,
+static struct outbox outbox_to(const struct controller_state *s, const struct controller_broker *b, enum control_kind kind,
 	struct controller_decision *d)
 {
-	if (l->count == 0)
-		return;
-	struct control_request r = {.kind = CONTROL_LEADER_AND_ISR};
-	r.leader_and_isr.topics = l->items;
-	r.leader_and_isr.topic_count = l->count;
-	r.header = controller_requests_header(s, b);
-	controller_decision_add_send(d, b->id, &r);
+	expect(kind == CONTROL_LEADER_AND_ISR || kind == CONTROL_UPDATE_METADATA);
+	return (struct outbox){.s = s, .b = b, .d = d, .kind = kind};
 }
 
-static void send_picture(const struct controller_state *s, const struct controller_broker *b, struct topic_list *l,
-	bool full, struct controller_decision *d)
+static void outbox_send(struct outbox *o)
 {
-	struct control_request r = {.kind = CONTROL_UPDATE_METADATA};
-	r.update_metadata.full = full;
-	r.update_metadata.brokers = live_brokers(s, &r.update_metadata.broker_count);
-	r.update_metadata.topics = l->items;
-	r.update_metadata.topic_count = l->count;
-	r.header = controller_requests_header(s, b);
-	controller_decision_add_send(d, b->id, &r);
+	struct control_request r = {.kind = o->kind};
+	if (o->kind == CONTROL_LEADER_AND_ISR) {
+		r.leader_and_isr.topics = o->items;
+		r.leader_and_isr.topic_count = o->count;
+	} else {
+		r.update_metadata.full = o->full && !o->sent;
+		r.update_metadata.brokers = live_brokers(o->s, &r.update_metadata.broker_count);
+		r.update_metadata.topics = o->items;
+		r.update_metadata.topic_count = o->count;
+	}
+	r.header = controller_requests_header(o->s, o->b);
+	controller_decision_add_send(o->d, o->b->id, &r);
+	o->items = NULL;
+	o->count = o->capacity = o->bytes = 0;
+	o->last = NULL;
+	o->sent = true;
 }
 
-static void fill_config(const struct controller_topic *t, struct control_topic_config *c)
+/* The entry's partition, for the caller to change; good until the next add. */
+static struct control_partition *outbox_add(struct outbox *o, const struct controller_topic *t,
+	const struct controller_partition *p)
 {
+	if (o->bytes > OUTBOX_BYTES_MAX)
+		outbox_send(o);
+	if (o->last != t) {
+		if (o->count == o->capacity) {
+			o->capacity = o->capacity == 0 ? 8 : o->capacity * 2;
+			o->items = check_realloc(o->items, o->capacity * sizeof *o->items);
+		}
+		o->items[o->count++] = (struct control_topic){.name = check_strdup(t->name), .id = t->id,
+			.partitions = check_calloc(t->partition_count, sizeof(struct control_partition))};
+		o->last = t;
+		o->bytes += 32 + strlen(t->name);
+	}
+	struct control_topic *topic = &o->items[o->count - 1];
+	expect(topic->partition_count < t->partition_count);
+	struct control_partition *c = &topic->partitions[topic->partition_count++];
+	fill_partition(p, c);
+	o->bytes += 40 + 6 * (p->isr_count + p->replica_count);
+	return c;
+}
+
+/* even_empty: a picture without topics tells of the brokers. */
+static void outbox_finish(struct outbox *o, bool even_empty)
+{
+	if (o->count > 0 || (even_empty && !o->sent))
+		outbox_send(o);
+}
+
+/* Returns about how many bytes it takes. */
+static size_t fill_config(const struct controller_topic *t, struct control_topic_config *c)
+{
+	size_t bytes = 16 + strlen(t->name);
 	*c = (struct control_topic_config){.topic = check_strdup(t->name),
 		.entries = check_calloc(t->config.entry_count + 1, sizeof(struct control_config_entry)),
 		.entry_count = t->config.entry_count};
 	for (size_t i = 0; i < t->config.entry_count; i++) {
 		c->entries[i] = (struct control_config_entry){.key = check_strdup(t->config.entries[i].key),
 			.value = check_strdup(t->config.entries[i].value)};
+		bytes += 8 + strlen(c->entries[i].key) + strlen(c->entries[i].value);
 	}
+	return bytes;
 }
 
 /* --- the whole picture ---------------------------------------------------- */
@@ -114,39 +144,47 @@ static void fill_config(const struct controller_topic *t, struct control_topic_c
 static void sync_configs(const struct controller_state *s, const struct controller_broker *b,
 	struct controller_decision *d)
 {
-	struct control_request r = {.kind = CONTROL_UPDATE_CONFIGS};
-	struct update_configs_request *u = &r.update_configs;
-	u->topics = check_calloc(HASH_COUNT(s->topics) + 1, sizeof *u->topics);
+	const struct controller_topic *t = s->topics;
+	while (t != NULL) {
+		struct control_request r = {.kind = CONTROL_UPDATE_CONFIGS};
+		struct update_configs_request *u = &r.update_configs;
+		u->topics = check_calloc(HASH_COUNT(s->topics), sizeof *u->topics);
+		size_t bytes = 0;
+		for (; t != NULL && bytes < OUTBOX_BYTES_MAX; t = t->hh.next) {
+			if (t->deletion != DELETION_NONE || t->config.entry_count == 0)
+				continue;
+			bytes += fill_config(t, &u->topics[u->topic_count++]);
+		}
+		if (u->topic_count == 0) {
+			control_request_fini(&r);
+			return;
+		}
+		r.header = controller_requests_header(s, b);
+		controller_decision_add_send(d, b->id, &r);
+	}
+}
+
+static void sync_topics(const struct controller_state *s, struct outbox *o)
+{
 	for (const struct controller_topic *t = s->topics; t != NULL; t = t->hh.next) {
-		if (t->deletion == DELETION_NONE && t->config.entry_count > 0)
-			fill_config(t, &u->topics[u->topic_count++]);
+		for (size_t i = 0; t->deletion == DELETION_NONE && i < t->partition_count; i++) {
+			const struct controller_partition *p = &t->partitions[i];
+			if (p->has_node && (o->kind == CONTROL_UPDATE_METADATA || hosts(p, o->b->id)))
+				(void)outbox_add(o, t, p);
+		}
 	}
-	if (u->topic_count == 0) {
-		control_request_fini(&r);
-		return;
-	}
-	r.header = controller_requests_header(s, b);
-	controller_decision_add_send(d, b->id, &r);
 }
 
 void controller_requests_sync(const struct controller_state *s, const struct controller_broker *b,
 	struct controller_decision *d)
 {
-	struct topic_list picture = {0}, roles = {0};
-	for (const struct controller_topic *t = s->topics; t != NULL; t = t->hh.next) {
-		if (t->deletion != DELETION_NONE)
-			continue;
-		for (size_t i = 0; i < t->partition_count; i++) {
-			if (!t->partitions[i].has_node)
-				continue;
-			list_add(&picture, t, &t->partitions[i]);
-			if (hosts(&t->partitions[i], b->id))
-				list_add(&roles, t, &t->partitions[i]);
-		}
-	}
+	struct outbox picture = outbox_to(s, b, CONTROL_UPDATE_METADATA, d), roles = outbox_to(s, b, CONTROL_LEADER_AND_ISR, d);
+	picture.full = true;
 	sync_configs(s, b, d);
-	send_picture(s, b, &picture, true, d);
-	send_roles(s, b, &roles, d);
+	sync_topics(s, &picture);
+	outbox_finish(&picture, true);
+	sync_topics(s, &roles);
+	outbox_finish(&roles, false);
 }
 
 /* --- changes -------------------------------------------------------------- */
@@ -173,20 +211,24 @@ static void flush_select(struct controller_state *s)
 		qsort(s->changed.items, kept, sizeof *s->changed.items, compare_refs);
 }
 
-static void flush_broker(const struct controller_state *s, const struct controller_broker *b,
-	struct controller_decision *d)
+static void flush_topics(const struct controller_state *s, struct outbox *o)
 {
-	struct topic_list picture = {0}, roles = {0};
 	for (size_t i = 0; i < s->changed.count; i++) {
 		const struct controller_topic *t = s->changed.items[i].topic;
 		const struct controller_partition *p = &t->partitions[s->changed.items[i].index];
-		list_add(&picture, t, p);
-		if (hosts(p, b->id))
-			list_add(&roles, t, p);
+		if (o->kind == CONTROL_UPDATE_METADATA || hosts(p, o->b->id))
+			(void)outbox_add(o, t, p);
 	}
-	send_roles(s, b, &roles, d);
-	if (picture.count > 0 || s->brokers_changed)
-		send_picture(s, b, &picture, false, d);
+}
+
+static void flush_broker(const struct controller_state *s, const struct controller_broker *b,
+	struct controller_decision *d)
+{
+	struct outbox picture = outbox_to(s, b, CONTROL_UPDATE_METADATA, d), roles = outbox_to(s, b, CONTROL_LEADER_AND_ISR, d);
+	flush_topics(s, &roles);
+	outbox_finish(&roles, false);
+	flush_topics(s, &picture);
+	outbox_finish(&picture, s->brokers_changed);
 }
 
 void controller_requests_flush(struct controller_state *s, struct controller_decision *d)
@@ -212,16 +254,15 @@ void controller_requests_topic_gone(const struct controller_state *s, const stru
 	struct controller_decision *d)
 {
 	for (const struct controller_broker *b = s->brokers; b != NULL; b = b->hh.next) {
-		if (b->needs_sync || t->partition_count == 0)
+		if (b->needs_sync)
 			continue;
-		struct topic_list l = {0};
-		for (size_t i = 0; i < t->partition_count; i++)
-			list_add(&l, t, &t->partitions[i]);
-		for (size_t i = 0; i < l.items[0].partition_count; i++) {
-			l.items[0].partitions[i].leader = -2;
-			l.items[0].partitions[i].is_new = false;
+		struct outbox picture = outbox_to(s, b, CONTROL_UPDATE_METADATA, d);
+		for (size_t i = 0; i < t->partition_count; i++) {
+			struct control_partition *p = outbox_add(&picture, t, &t->partitions[i]);
+			p->leader = -2;
+			p->is_new = false;
 		}
-		send_picture(s, b, &l, false, d);
+		outbox_finish(&picture, false);
 	}
 }
 
@@ -234,7 +275,7 @@ void controller_requests_config(const struct controller_state *s, const struct c
 		struct control_request r = {.kind = CONTROL_UPDATE_CONFIGS};
 		r.update_configs.topics = check_calloc(1, sizeof *r.update_configs.topics);
 		r.update_configs.topic_count = 1;
-		fill_config(t, &r.update_configs.topics[0]);
+		(void)fill_config(t, &r.update_configs.topics[0]);
 		r.header = controller_requests_header(s, b);
 		controller_decision_add_send(d, b->id, &r);
 	}
