@@ -32,3 +32,8 @@ tests_fuzz_fuzz_native_frame_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_builddir)/proto/n
 tests_fuzz_fuzz_native_frame_SOURCES = tests/fuzz/fuzz_native_frame.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_native_frame_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_native_frame_LDFLAGS = $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_zk_payload
+tests_fuzz_fuzz_zk_payload_SOURCES = tests/fuzz/fuzz_zk_payload.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_zk_payload_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_zk_payload_LDFLAGS = $(FUZZ_LINK)
