@@ -76,8 +76,65 @@ static int describe_by_broker(const struct cli_common *common, enum correio_reso
 	return cli_fail(common, &err);
 }
 
-/* ZooKeeper holds the overrides alone; the rest is a matter of the brokers. */
-static int describe_by_zookeeper(const struct cli_common *common, const char *name)
+/* One setting as ZooKeeper knows it: an override, or nothing, which means the brokers' default. */
+struct zk_setting {
+	const char *key, *default_value, *text;
+};
+static const struct zk_setting zk_settings[] = {
+#define SETTING(kind, key, field, def, min, max, unit, flags, text) {key, def, text},
+#include "config/topic.def"
+#undef SETTING
+};
+
+static const char *override_of(const struct correio_topic *t, const char *key)
+{
+	for (size_t i = 0; i < t->override_count; i++)
+		if (strcmp(t->overrides[i].key, key) == 0)
+			return t->overrides[i].value;
+	return NULL;
+}
+
+static void add_setting(struct table *t, json_t *list, const struct zk_setting *s, const char *override)
+{
+	const char *value = override != NULL ? override : s->default_value;
+	const char *source = override != NULL ? "topic" : "default";
+	if (list != NULL) {
+		(void)json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:b,s:b,s:s}", "key", s->key, "value", value,
+			"source", source, "default", override == NULL, "read_only", false, "documentation", s->text));
+		return;
+	}
+	table_cell(t, "%s", s->key);
+	table_cell(t, "%s", value);
+	table_cell(t, "%s", source);
+}
+
+static void print_zk_settings(const struct cli_common *common, const struct correio_topic *topic, bool all)
+{
+	static const char *const headers[] = {"KEY", "VALUE", "SOURCE", NULL};
+	struct table *t = common->json ? NULL : table_new(headers);
+	json_t *list = common->json ? json_array() : NULL;
+	for (size_t i = 0; i < COUNT(zk_settings); i++) {
+		const char *override = override_of(topic, zk_settings[i].key);
+		if (override != NULL || all || common->json)
+			add_setting(t, list, &zk_settings[i], override);
+	}
+	/* Keys of other versions are kept in ZooKeeper, and shown. */
+	for (size_t i = 0; i < topic->override_count; i++) {
+		bool known = false;
+		for (size_t k = 0; k < COUNT(zk_settings); k++)
+			known = known || strcmp(zk_settings[k].key, topic->overrides[i].key) == 0;
+		struct zk_setting other = {.key = topic->overrides[i].key, .text = "unknown to this version"};
+		if (!known)
+			add_setting(t, list, &other, topic->overrides[i].value);
+	}
+	if (common->json)
+		output_json(list);
+	else
+		table_print_free(t);
+}
+
+/* The brokers' own defaults are a matter of their files: the table's are shown. */
+static int describe_by_zookeeper(const struct cli_common *common, const char *name, bool all)
 {
 	int status;
 	struct topic_store *store = topic_store_open(common, &status);
@@ -85,32 +142,16 @@ static int describe_by_zookeeper(const struct cli_common *common, const char *na
 		return status;
 	struct topic_set set;
 	struct correio_error err;
-	if (store->ops->describe(store, name, &set, &err) != CORREIO_OK) {
+	status = CLI_OK;
+	if (store->ops->describe(store, name, &set, &err) == CORREIO_OK) {
+		print_zk_settings(common, &set.topics[0], all);
+		topic_set_free(&set);
+	} else {
 		topic_store_suggest(store, name, &err);
-		topic_store_close(store);
-		return cli_fail(common, &err);
+		status = cli_fail(common, &err);
 	}
-	static const char *const headers[] = {"KEY", "VALUE", "SOURCE", NULL};
-	struct table *t = common->json ? NULL : table_new(headers);
-	json_t *list = common->json ? json_array() : NULL;
-	for (size_t i = 0; i < set.topics[0].override_count; i++) {
-		const struct correio_entry *e = &set.topics[0].overrides[i];
-		if (common->json) {
-			(void)json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:b}", "key", e->key, "value", e->value,
-				"source", "topic", "default", false));
-			continue;
-		}
-		table_cell(t, "%s", e->key);
-		table_cell(t, "%s", e->value);
-		table_cell(t, "topic");
-	}
-	if (common->json)
-		output_json(list);
-	else
-		table_print_free(t);
-	topic_set_free(&set);
 	topic_store_close(store);
-	return CLI_OK;
+	return status;
 }
 
 int cmd_config_describe(const struct cli_command *command, int argc, char **argv)
@@ -132,7 +173,7 @@ int cmd_config_describe(const struct cli_command *command, int argc, char **argv
 		if (common.zookeeper == NULL)
 			status = describe_by_broker(&common, type, parsed.positional[1], all);
 		else if (type == CORREIO_RESOURCE_TOPIC)
-			status = describe_by_zookeeper(&common, parsed.positional[1]);
+			status = describe_by_zookeeper(&common, parsed.positional[1], all);
 		else
 			status = cli_usage(command, "a broker's settings are asked of a broker: use --bootstrap-server");
 	}
