@@ -19,6 +19,12 @@ struct recovery {
 	int64_t next_offset;    /* behind the last good batch so far */
 	int32_t last_epoch;
 	bool cut;               /* the rest of the log goes */
+	/* Of the segment scanned last: what its index files said, and so whether it had been synced when it was closed. */
+	struct {
+		bool whole;
+		int64_t offset_position, largest_timestamp;
+		int64_t last_batch;
+	} index;
 };
 
 static enum status refuse(struct recovery *r, const struct log_segment *s, int64_t position, const char *what)
@@ -153,6 +159,7 @@ static enum status scan_tail(struct recovery *r, struct log_segment *s, int64_t 
 		if (fault != NULL)
 			break;
 		accept_batch(r, s, &b);
+		r->index.last_batch = b.position;
 	}
 	metrics_add(METRIC_recovered_bytes, s->size_bytes - from);
 	if (status == STATUS_NOT_FOUND)
@@ -210,7 +217,11 @@ static bool trim_indexes(struct recovery *r, struct log_segment *s)
 	struct disk *d = r->in->place.disk;
 	const char *directory = r->in->place.directory;
 	struct log_index *o = &s->offset_index, *t = &s->time_index;
-	if (!load_indexes(r, s, true) ||
+	bool loaded = load_indexes(r, s, true);
+	r->index.whole = loaded && !o->cut_pending && !t->cut_pending;
+	r->index.offset_position = log_index_count(o) > 0 ? o->last.value : 0;
+	r->index.largest_timestamp = log_index_count(t) > 0 ? t->last.key : -1;
+	if (!loaded ||
 		log_index_truncate(t, d, directory, LOG_INDEX_VALUE, r->recovery_point) != STATUS_OK ||
 		log_index_count(t) == 0)
 		return false;
@@ -259,6 +270,7 @@ static enum status recover_segment(struct recovery *r, struct log_segment *s, in
 {
 	int64_t file_end = s->size_bytes, expected = r->next_offset;
 	int32_t epoch = r->last_epoch;
+	memset(&r->index, 0, sizeof(r->index));
 	find_scan_start(r, s, file_end);
 	if (s->size_bytes == 0) {
 		r->next_offset = expected > s->base_offset ? expected : s->base_offset;
@@ -353,17 +365,25 @@ static enum status load_segment(struct recovery *r, int64_t base, int64_t next_b
 	return synced ? trust_segment(r, s, next_base, last) : recover_segment(r, s, next_base);
 }
 
-/* Above the recovery point even the name of a segment may be lost, and the next one's not. */
-static bool segment_lost_before(const struct recovery *r, int64_t base)
+/* Offsets are missing before the next segment's base, above the recovery point. They were lost with an unsynced end, so
+ * what follows was not synced either, and goes: behind a hole a replica would pass for one that has everything.
+ * Only where compaction takes offsets out may it have been so before; the indexes of a closed segment are completed after
+ * its records were synced, so there complete ones tell. */
+static bool records_lost_before(const struct recovery *r, int64_t base)
 {
-	return r->in->contiguous && !r->in->clean && r->out->count > 0 && r->next_offset < base &&
-		r->next_offset >= r->recovery_point;
+	if (r->in->clean || r->out->count == 0 || r->next_offset >= base || r->next_offset < r->recovery_point)
+		return false;
+	const struct log_segment *s = r->out->segments[r->out->count - 1];
+	if (!r->in->compacted || r->next_offset == r->recovery_point || s->size_bytes == 0)
+		return true;
+	return !r->index.whole || r->index.largest_timestamp != s->max_timestamp ||
+		r->index.last_batch - r->index.offset_position > r->in->index_interval_bytes;
 }
 
 static enum status load_segments(struct recovery *r, const struct partition_files *files)
 {
 	for (size_t i = 0; i < files->count; i++) {
-		if (r->cut || segment_lost_before(r, files->bases[i])) {
+		if (r->cut || records_lost_before(r, files->bases[i])) {
 			r->cut = true;
 			diag_warn("log_segment_dropped", "partition=%s segment=%020lld next_offset=%lld behind a torn tail", r->in->name,
 				(long long)files->bases[i], (long long)r->next_offset);
@@ -435,7 +455,7 @@ static enum status read_epochs(struct recovery *r, bool *ret_known)
 static enum status read_recovery_limit(struct recovery *r)
 {
 	int64_t limit;
-	enum status s = partition_recovery_limit_read(&r->in->place, &limit);
+	enum status s = partition_offset_file_read(&r->in->place, PARTITION_RECOVERY_LIMIT_NAME, &limit);
 	if (s != STATUS_OK)
 		return io_failure(r, s, "reading " PARTITION_RECOVERY_LIMIT_NAME " failed");
 	if (limit < r->recovery_point)
@@ -472,6 +492,24 @@ static enum status restart_at(struct recovery *r, int64_t start)
 	return create_first_segment(r, start);
 }
 
+/* A removal of everything was under way when the process ended. */
+static enum status finish_restart(struct recovery *r, const struct partition_files *files)
+{
+	int64_t start;
+	enum status s = partition_offset_file_read(&r->in->place, PARTITION_RESTART_NAME, &start);
+	for (size_t i = 0; s == STATUS_OK && i < files->count; i++)
+		s = partition_directory_unlink_segment(&r->in->place, files->bases[i]);
+	if (s == STATUS_OK)
+		s = disk_sync_directory(r->in->place.disk, r->in->place.directory);
+	if (s != STATUS_OK)
+		return io_failure(r, s, "removing a segment failed");
+	TRY(create_first_segment(r, start));
+	leader_epoch_cache_clear(&r->out->epochs);
+	r->out->epochs_unsaved = true;
+	s = partition_offset_file_remove(&r->in->place, PARTITION_RESTART_NAME);
+	return s == STATUS_OK ? s : io_failure(r, s, "removing " PARTITION_RESTART_NAME " failed");
+}
+
 /* When did the active segment begin, by the broker's clock? Its first record's time if that is believable, else the time
  * of the last append. */
 static void guess_created(struct recovery *r, struct log_segment *s)
@@ -492,7 +530,7 @@ static void limit_recovery_point(struct recovery *r)
 	out->recovery_point_max = r->in->recovery_point;
 	if (r->in->recovery_point <= out->end_offset || (out->has_recovery_limit && r->recovery_point <= out->end_offset))
 		return;
-	enum status s = partition_recovery_limit_write(&r->in->place, out->end_offset);
+	enum status s = partition_offset_file_write(&r->in->place, PARTITION_RECOVERY_LIMIT_NAME, out->end_offset);
 	out->has_recovery_limit = s == STATUS_OK;
 	if (s != STATUS_OK)
 		diag_warn("recovery_limit_unsaved", "partition=%s status=%s a crash before the next checkpoint may miss torn records",
@@ -543,7 +581,7 @@ static enum status run(struct recovery *r)
 	if (s == STATUS_OK)
 		s = read_epochs(r, &epochs_known);
 	if (s == STATUS_OK)
-		s = load_segments(r, &files);
+		s = files.has_restart ? finish_restart(r, &files) : load_segments(r, &files);
 	partition_files_fini(&files);
 	return s == STATUS_OK ? settle(r, epochs_known) : s;
 }

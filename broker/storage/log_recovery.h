@@ -15,7 +15,7 @@ struct log_recovery_input {
 	bool clean;
 	int64_t recovery_point;
 	int64_t log_start_offset; /* -1 none */
-	bool contiguous; /* never compacted: offsets without gaps */
+	bool compacted; /* offsets may be missing between segments */
 	int32_t index_interval_bytes;
 	int64_t segment_ms;
 };

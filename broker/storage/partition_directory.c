@@ -131,6 +131,8 @@ static void classify(const struct name_list *l, struct partition_files *f)
 		const char *extension;
 		if (strcmp(l->names[i], PARTITION_RECOVERY_LIMIT_NAME) == 0)
 			f->has_recovery_limit = true;
+		if (strcmp(l->names[i], PARTITION_RESTART_NAME) == 0)
+			f->has_restart = true;
 		if (log_segment_parse_name(l->names[i], &base, &extension) != STATUS_OK)
 			continue;
 		f->has_snapshots = f->has_snapshots || strcmp(extension, "snapshot") == 0;
@@ -238,9 +240,9 @@ enum status partition_directory_unlink_snapshots(const struct log_place *place, 
 
 enum { METADATA_SIZE_MAX = 4096, LIMIT_SIZE_MAX = 64 };
 
-enum status partition_recovery_limit_read(const struct log_place *place, int64_t *ret_offset)
+enum status partition_offset_file_read(const struct log_place *place, const char *name, int64_t *ret_offset)
 {
-	char *text, *path = path_of(place, PARTITION_RECOVERY_LIMIT_NAME);
+	char *text, *path = path_of(place, name);
 	size_t n;
 	int64_t limit;
 	enum status s = disk_read_file(place->disk, path, LIMIT_SIZE_MAX, &text, &n);
@@ -256,9 +258,9 @@ enum status partition_recovery_limit_read(const struct log_place *place, int64_t
 	return STATUS_OK;
 }
 
-enum status partition_recovery_limit_write(const struct log_place *place, int64_t offset)
+enum status partition_offset_file_write(const struct log_place *place, const char *name, int64_t offset)
 {
-	char text[32], *path = path_of(place, PARTITION_RECOVERY_LIMIT_NAME);
+	char text[32], *path = path_of(place, name);
 	int n = snprintf(text, sizeof(text), "%lld\n", (long long)offset);
 	expect(n > 0 && (size_t)n < sizeof(text));
 	enum status s = disk_replace_file(place->disk, path, slice_of(text, (size_t)n));
@@ -266,9 +268,9 @@ enum status partition_recovery_limit_write(const struct log_place *place, int64_
 	return s;
 }
 
-enum status partition_recovery_limit_remove(const struct log_place *place)
+enum status partition_offset_file_remove(const struct log_place *place, const char *name)
 {
-	return unlink_name(place, PARTITION_RECOVERY_LIMIT_NAME);
+	return unlink_name(place, name);
 }
 
 /* The value of "key: value" among the lines. */

@@ -5,18 +5,19 @@
 
 #include "storage/log_segment.h"
 
-/* Ours: a segment file made ahead of its use, and a bound on how far the checkpointed recovery point may be believed
- * after a truncation below it. Kafka ignores both. */
+/* Ours; Kafka ignores them. Segment files not in use yet; how far the checkpointed recovery point may be believed after a
+ * truncation below it; where the log begins anew, while everything is being removed for that. */
 #define PARTITION_NEXT_SEGMENT_NAME "next-segment.tmp"
 #define PARTITION_NEW_SEGMENT_NAME "new-segment.tmp"
 #define PARTITION_RECOVERY_LIMIT_NAME "recovery-point-limit"
+#define PARTITION_RESTART_NAME "restart-offset"
 #define PARTITION_EPOCHS_NAME "leader-epoch-checkpoint"
 #define PARTITION_METADATA_NAME "partition.metadata"
 
 struct partition_files {
 	int64_t *bases; /* of the .log files, ascending */
 	size_t count, capacity;
-	bool has_snapshots, has_transaction_index, has_recovery_limit;
+	bool has_snapshots, has_transaction_index, has_recovery_limit, has_restart;
 };
 /* Finishes or undoes what was under way, then lists what is left. ret_files is to be freed in any case. */
 MUST_CHECK enum status partition_directory_load(const struct log_place *place, struct partition_files *ret_files);
@@ -36,10 +37,10 @@ MUST_CHECK enum status partition_directory_retire_segment(const struct log_place
 /* Producer snapshots behind the end of the log. */
 MUST_CHECK enum status partition_directory_unlink_snapshots(const struct log_place *place, int64_t above_offset);
 
-/* The limit file: the recovery point may be believed up to `offset` only. Damaged: 0. */
-MUST_CHECK enum status partition_recovery_limit_read(const struct log_place *place, int64_t *ret_offset);
-MUST_CHECK enum status partition_recovery_limit_write(const struct log_place *place, int64_t offset);
-MUST_CHECK enum status partition_recovery_limit_remove(const struct log_place *place);
+/* The two small files of ours hold one offset. Damaged: 0. */
+MUST_CHECK enum status partition_offset_file_read(const struct log_place *place, const char *name, int64_t *ret_offset);
+MUST_CHECK enum status partition_offset_file_write(const struct log_place *place, const char *name, int64_t offset);
+MUST_CHECK enum status partition_offset_file_remove(const struct log_place *place, const char *name);
 
 /* partition.metadata: STATUS_NOT_FOUND, STATUS_CORRUPT. */
 MUST_CHECK enum status partition_metadata_read(const struct log_place *place, struct uuid *ret_topic_id);

@@ -75,7 +75,7 @@ enum status partition_log_open(const struct log_environment *env, const struct l
 		.clean = o->clean,
 		.recovery_point = o->recovery_point < 0 ? 0 : o->recovery_point,
 		.log_start_offset = o->log_start_offset,
-		.contiguous = (o->settings->cleanup_policy & CLEANUP_compact) == 0,
+		.compacted = (o->settings->cleanup_policy & CLEANUP_compact) != 0,
 		.index_interval_bytes = o->settings->index_interval_bytes,
 		.segment_ms = o->settings->segment_ms,
 	};
@@ -156,14 +156,26 @@ static void push_segment(struct partition_log *log, int64_t base_offset, struct 
 	struct log_segment *segment = log_segment_new(base_offset, f, clock_wall_ms(log->env.clock));
 	segment->roll_jitter_ms = roll_jitter(log, base_offset);
 	log->segments[log->count++] = segment;
-	log->directory_changed = true;
+	log->directory_changed = log->segment_unsynced = true;
 	log->prepare_failed = false;
 	log->writeback_position = 0;
+}
+
+/* A segment that survives a crash while the one made before it does not would leave a hole, or, after a truncation, join
+ * records of two histories. Sleeps only when rolls follow each other faster than flushes. */
+static enum status sync_last_segment(struct partition_log *log)
+{
+	if (!log->segment_unsynced)
+		return STATUS_OK;
+	TRY(disk_sync_directory(log->env.disk, log->directory));
+	log->segment_unsynced = false;
+	return STATUS_OK;
 }
 
 enum status partition_log_add_segment(struct partition_log *log, int64_t base_offset)
 {
 	struct disk_file *f;
+	TRY(sync_last_segment(log));
 	char *path = log_segment_path(log->directory, base_offset, "log", "");
 	enum status s = open_next_file(log, path, &f);
 	free(path);
@@ -194,6 +206,7 @@ enum status partition_log_replace_segments(struct partition_log *log, size_t i, 
 {
 	struct disk_file *f;
 	expect(i < log->count);
+	TRY(sync_last_segment(log));
 	char *from = check_asprintf("%s/" PARTITION_NEW_SEGMENT_NAME, log->directory);
 	enum status s = disk_open(log->env.disk, from, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &f);
 	if (s != STATUS_OK) {

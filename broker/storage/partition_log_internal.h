@@ -66,6 +66,7 @@ struct partition_log {
 	int64_t epochs_unsaved_from; /* start of the earliest entry not on disk yet */
 	bool fenced, closing, directory_changed, has_snapshots, has_transaction_index, has_recovery_limit;
 	bool prepare_failed;
+	bool segment_unsynced; /* the active one's name: no other may be added before it is durable */
 	struct log_job job;
 	bool flush_wanted;
 	int64_t unflushed_records;

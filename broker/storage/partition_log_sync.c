@@ -54,11 +54,11 @@ static void job_work(struct job *j)
 		run_item(&job->items[i], d, &job->status);
 	if (job->sync_directory)
 		keep_first(&job->status, disk_sync_directory(d, log->directory));
-	if (job->remove_limit && job->status == STATUS_OK && partition_recovery_limit_remove(&log->place) != STATUS_OK)
-		job->remove_limit = false;
+	if (job->remove_limit && job->status == STATUS_OK)
+		keep_first(&job->status, partition_offset_file_remove(&log->place, PARTITION_RECOVERY_LIMIT_NAME));
 	if (job->kind == LOG_JOB_CLOSE && log->close_sync && (log->fenced || job->status != STATUS_OK))
 		/* The marker of a clean stop does not hold for this log. */
-		(void)!partition_recovery_limit_write(&log->place, log->flushed_offset);
+		(void)!partition_offset_file_write(&log->place, PARTITION_RECOVERY_LIMIT_NAME, log->flushed_offset);
 	if (job->prepare_path != NULL)
 		prepare_next(job, d);
 	if (job->remove_prepared) {
@@ -150,9 +150,8 @@ static void prepare_job(struct partition_log *log, enum log_job_kind kind)
 		add_epochs(log);
 		job->sync_directory = log->directory_changed;
 		log->directory_changed = false;
-		/* Once all that a stale checkpoint may speak of is synced again, it may be believed. */
-		job->remove_limit = log->has_recovery_limit &&
-			(kind == LOG_JOB_CLOSE || log->flushed_offset >= log->recovery_point_max);
+		/* After a clean stop the checkpoint is written anew. Until then the limit costs a longer scan at most. */
+		job->remove_limit = log->has_recovery_limit && kind == LOG_JOB_CLOSE;
 	}
 	if (kind == LOG_JOB_WRITE)
 		add_writeback(log);
@@ -240,8 +239,8 @@ static void settle_sync(struct partition_log *log)
 	if (status == STATUS_OK) {
 		if (job->target_offset > log->flushed_offset)
 			log->flushed_offset = job->target_offset;
-		if (job->remove_limit)
-			log->has_recovery_limit = false;
+		if (job->sync_directory && !log->directory_changed)
+			log->segment_unsynced = false;
 	}
 	if (log->flushed_offset == log->end_offset)
 		log->unflushed_records = 0;

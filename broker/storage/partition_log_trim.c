@@ -146,22 +146,22 @@ static enum status limit_recovery_point(struct partition_log *log, int64_t offse
 	int64_t limit;
 	if (offset >= log->recovery_point_max)
 		return STATUS_OK;
-	if (log->has_recovery_limit && partition_recovery_limit_read(&log->place, &limit) == STATUS_OK && limit <= offset)
+	if (log->has_recovery_limit && partition_offset_file_read(&log->place, PARTITION_RECOVERY_LIMIT_NAME, &limit) == STATUS_OK && limit <= offset)
 		return STATUS_OK;
-	TRY(partition_recovery_limit_write(&log->place, offset));
+	TRY(partition_offset_file_write(&log->place, PARTITION_RECOVERY_LIMIT_NAME, offset));
 	log->has_recovery_limit = true;
 	return STATUS_OK;
 }
 
-/* Everything behind segment `keep` goes; durable before the rest is cut, or a later segment might come back beside new
- * records of the same offsets. */
+/* Everything behind segment `keep` goes, from the end, each durably before the next and before the rest is cut: none may
+ * come back behind a hole, or beside new records of the same offsets. Rarely more than one. */
 static enum status drop_segments_behind(struct partition_log *log, size_t keep)
 {
-	if (keep + 1 == log->count)
-		return STATUS_OK;
-	while (log->count > keep + 1)
+	while (log->count > keep + 1) {
 		TRY(partition_log_retire_last(log, false));
-	return disk_sync_directory(log->env.disk, log->directory);
+		TRY(disk_sync_directory(log->env.disk, log->directory));
+	}
+	return STATUS_OK;
 }
 
 static void set_end(struct partition_log *log, int64_t end)
@@ -192,9 +192,12 @@ static enum status cut_active(struct partition_log *log, int64_t position, int64
 	}
 	TRY(log_segment_truncate(s, &log->place, position, end));
 	/* On a full disk the old segment has to do. */
-	if (end > s->base_offset && partition_log_add_segment(log, end) == STATUS_OK)
+	if (end == s->base_offset)
+		return STATUS_OK;
+	enum status status = partition_log_add_segment(log, end);
+	if (status == STATUS_OK)
 		log_segment_finish_time_index(s);
-	return STATUS_OK;
+	return status == STATUS_NO_SPACE ? STATUS_OK : status;
 }
 
 /* Where a truncation to `offset` cuts: a batch that holds it goes whole. */
@@ -265,6 +268,14 @@ static void expire_all(struct partition_log *log)
 	forget_expired(log, done);
 }
 
+static enum status begin_anew(struct partition_log *log, int64_t offset)
+{
+	expire_all(log);
+	TRY(partition_log_replace_segments(log, 0, offset));
+	/* Gone durably before anything new counts as flushed: the next flush syncs the directory. */
+	return partition_offset_file_remove(&log->place, PARTITION_RESTART_NAME);
+}
+
 enum status partition_log_truncate_fully(struct partition_log *log, int64_t offset)
 {
 	partition_log_check(log);
@@ -273,8 +284,13 @@ enum status partition_log_truncate_fully(struct partition_log *log, int64_t offs
 		return STATUS_FENCED_LOG;
 	diag_info("log_restarted", "log=%s end=%lld at=%lld", log->directory, (long long)log->end_offset, (long long)offset);
 	TRY(limit_recovery_point(log, offset));
-	expire_all(log);
-	TRY(partition_log_replace_segments(log, 0, offset));
+	/* From here on a crash finds the log empty at offset, not half of its segments. */
+	TRY(partition_offset_file_write(&log->place, PARTITION_RESTART_NAME, offset));
+	enum status status = begin_anew(log, offset);
+	if (status != STATUS_OK) {
+		partition_log_fence(log, status, "removing all segments failed");
+		return status;
+	}
 	leader_epoch_cache_clear(&log->epochs);
 	partition_log_epochs_changed(log, 0);
 	set_end(log, offset);
