@@ -634,6 +634,12 @@ void native_peer_set_leader(struct native_peer *p, int32_t broker, bool hint)
 	LOCKED(p, p->leader = broker; p->leader_epoch++; p->hint = hint);
 }
 
+void native_peer_set_partitions(struct native_peer *p, int32_t partitions)
+{
+	assert(partitions <= PARTITIONS_MAX);
+	LOCKED(p, p->partition_count = partitions);
+}
+
 void native_peer_set_log_start(struct native_peer *p, int32_t partition, int64_t offset)
 {
 	LOCKED(p, p->partitions[partition].start = offset);

@@ -23,6 +23,8 @@ void native_peer_hold(struct native_peer *p, bool hold);
 void native_peer_set_max_batch(struct native_peer *p, size_t bytes);
 /* Moves leadership of all partitions to broker 1 or 2; the other answers NOT_LEADER (with or without a hint). */
 void native_peer_set_leader(struct native_peer *p, int32_t broker, bool hint);
+/* More partitions than at the start. */
+void native_peer_set_partitions(struct native_peer *p, int32_t partitions);
 /* Drops everything below `offset` (offset must be a batch border). */
 void native_peer_set_log_start(struct native_peer *p, int32_t partition, int64_t offset);
 /* Flips a bit in the records of the n-th stored batch. */

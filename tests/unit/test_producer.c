@@ -201,6 +201,22 @@ START_TEST(producer_unknown_partition_and_topic_are_refused)
 }
 END_TEST
 
+START_TEST(producer_partition_added_later_is_waited_for)
+{
+	struct native_peer *peer = native_peer_start(2);
+	struct reports reports = {.records = 0};
+	struct correio_producer *p = fixture_producer(peer, &reports, NULL);
+	int32_t partitions;
+	ck_assert_int_eq(correio_producer_partitions(p, "t", &partitions, NULL), 0);
+	ck_assert_int_eq(partitions, 2);
+	native_peer_set_partitions(peer, 4);
+	fixture_send_all(p, 3, 1, 11);
+	ck_assert_int_eq(correio_producer_close(p, 10000, NULL), 0);
+	fixture_expect_stored(peer, 3, 1, 10);
+	native_peer_stop(peer);
+}
+END_TEST
+
 START_TEST(producer_close_with_deadline_reports_what_is_left)
 {
 	struct native_peer *peer = native_peer_start(1);
@@ -347,6 +363,7 @@ UNIT_MAIN("producer", producer_batches_and_reports_each_record_once, producer_ac
 	producer_full_buffer_blocks_then_says_so, producer_retries_keep_order,
 	producer_open_batch_grows_while_one_is_in_flight, producer_lost_answer_is_retried,
 	producer_without_retries_reports_the_failure, producer_follows_the_leader, producer_too_large_batch_is_split,
-	producer_unknown_partition_and_topic_are_refused, producer_close_with_deadline_reports_what_is_left,
+	producer_unknown_partition_and_topic_are_refused, producer_partition_added_later_is_waited_for,
+	producer_close_with_deadline_reports_what_is_left,
 	producer_delivery_timeout_is_reported, producer_many_threads_keep_order_per_partition,
 	producer_keys_choose_the_partition_and_headers_travel, producer_no_broker_is_told_after_max_block)

@@ -119,8 +119,12 @@ static int64_t deadline_in_ms(int64_t ms)
 }
 
 /* Why there is no metadata yet, for the caller who gives up waiting. */
-static int metadata_error(const struct producer_topic *t, struct correio_error *err)
+static int metadata_error(const struct producer_topic *t, int32_t partition, struct correio_error *err)
 {
+	if (t->partition_count > 0)
+		return client_error_code(err, CORREIO_ERR_UNKNOWN_TOPIC_OR_PARTITION, false,
+			"topic %s has no partition %d: they are 0 to %d", t->name, (int)partition,
+			(int)t->partition_count - 1);
 	if (t->error.code == 0)
 		return client_error_code(err, CORREIO_ERR_NO_BROKER, true,
 			"topic %s: no metadata within max.block.ms; no broker of bootstrap.servers answers", t->name);
@@ -129,26 +133,36 @@ static int metadata_error(const struct producer_topic *t, struct correio_error *
 	return t->error.code;
 }
 
-static int wait_for_metadata(struct correio_producer *p, struct producer_topic *t, struct correio_error *err)
+/* Until the topic is known to have that partition (-1: any). One just created, or just made larger, may not be known to
+ * every broker yet: that is waited for, but not as long as for brokers that are away. */
+static int wait_for_metadata(struct correio_producer *p, struct producer_topic *t, int32_t partition,
+	struct correio_error *err)
 {
+	int32_t wanted = partition < 0 ? 1 : partition + 1;
 	if (pthread_equal(pthread_self(), p->thread))
-		return metadata_error(t, err);
+		return metadata_error(t, partition, err);
 	int64_t deadline_us = deadline_in_ms(p->options->max_block_ms);
 	int64_t unknown_us = deadline_in_ms(UNKNOWN_TOPIC_PATIENCE_MS);
 	t->error.code = 0;
+	if (t->wanted_count < wanted)
+		t->wanted_count = wanted;
+	p->topics_changed = true;
 	producer_sender_wake(p);
-	while (t->partition_count == 0) {
-		if (p->closing)
-			return client_error_code(err, CORREIO_ERR_CLOSED, false, "the producer is being closed");
-		bool unknown = t->error.code == CORREIO_ERR_UNKNOWN_TOPIC_OR_PARTITION;
-		if (t->error.code != 0 && !t->error.retriable)
-			return metadata_error(t, err);
+	int code = CORREIO_OK;
+	while (t->partition_count < wanted && code == CORREIO_OK) {
+		bool unknown = t->partition_count > 0 || t->error.code == CORREIO_ERR_UNKNOWN_TOPIC_OR_PARTITION;
 		int64_t until_us = unknown && unknown_us < deadline_us ? unknown_us : deadline_us;
-		if (producer_now_us() >= until_us)
-			return metadata_error(t, err);
-		(void)cond_wait_until(&p->metadata, &p->lock, until_us);
+		if (p->closing)
+			code = client_error_code(err, CORREIO_ERR_CLOSED, false, "the producer is being closed");
+		else if ((t->error.code != 0 && !t->error.retriable) || producer_now_us() >= until_us)
+			code = metadata_error(t, partition, err);
+		else
+			(void)cond_wait_until(&p->metadata, &p->lock, until_us);
 	}
-	return CORREIO_OK;
+	/* A partition that does not exist is not asked for for ever. */
+	if (code != CORREIO_OK && t->wanted_count == wanted)
+		t->wanted_count = 1;
+	return code;
 }
 
 static int wait_for_room(struct correio_producer *p, size_t bytes, struct correio_error *err)
@@ -202,7 +216,7 @@ static struct producer_partition *choose_partition(struct correio_producer *p, s
 	const struct correio_message *m, size_t size)
 {
 	if (m->partition >= 0)
-		return m->partition < t->partition_count ? t->partitions[m->partition] : NULL;
+		return t->partitions[m->partition];
 	if (m->key.data != NULL)
 		return t->partitions[partitioner_of_key(slice_from(m->key), t->partition_count)];
 	/* Sticky: a partition until a batch's worth has gone to it, or its batch was sent. */
@@ -266,8 +280,8 @@ static int send_locked(struct correio_producer *p, const struct correio_message 
 	if (p->closing)
 		return client_error_code(err, CORREIO_ERR_CLOSED, false, "the producer is being closed");
 	struct producer_topic *t = producer_find_topic(p, m->topic);
-	if (t->partition_count == 0) {
-		int code = wait_for_metadata(p, t, err);
+	if (t->partition_count == 0 || m->partition >= t->partition_count) {
+		int code = wait_for_metadata(p, t, m->partition, err);
 		if (code != CORREIO_OK)
 			return code;
 	}
@@ -278,12 +292,7 @@ static int send_locked(struct correio_producer *p, const struct correio_message 
 		if (code != CORREIO_OK)
 			return code;
 	}
-	struct producer_partition *partition = choose_partition(p, t, m, size);
-	if (partition == NULL)
-		return client_error_code(err, CORREIO_ERR_UNKNOWN_TOPIC_OR_PARTITION, false,
-			"topic %s has no partition %d: they are 0 to %d", t->name, (int)m->partition,
-			(int)t->partition_count - 1);
-	append(p, partition, m, size);
+	append(p, choose_partition(p, t, m, size), m, size);
 	return CORREIO_OK;
 }
 
@@ -314,7 +323,7 @@ int correio_producer_partitions(struct correio_producer *p, const char *topic, i
 	CHECK_MAGIC(correio_producer, p);
 	lock_producer(p);
 	struct producer_topic *t = producer_find_topic(p, topic);
-	int code = t->partition_count == 0 ? wait_for_metadata(p, t, err) : CORREIO_OK;
+	int code = t->partition_count == 0 ? wait_for_metadata(p, t, CORREIO_PARTITION_ANY, err) : CORREIO_OK;
 	if (code == CORREIO_OK)
 		*ret_count = t->partition_count;
 	unlock_producer(p);

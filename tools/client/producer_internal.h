@@ -50,6 +50,7 @@ struct producer_topic {
 	size_t name_size;
 	struct producer_partition **partitions;
 	int32_t partition_count;    /* 0 until metadata came */
+	int32_t wanted_count;       /* senders wait for at least so many */
 	struct correio_error error; /* why there is no metadata */
 	int64_t asked_us;
 	bool wanted; /* the cluster was told */

@@ -501,6 +501,8 @@ static void want_topics(struct correio_producer *p)
 		if (!t->wanted)
 			client_cluster_want_topic(p->cluster, t->name);
 		t->wanted = true;
+		if (t->partition_count < t->wanted_count)
+			client_cluster_refresh(p->cluster);
 	}
 }
 
@@ -517,7 +519,7 @@ static void cluster_updated(void *arg)
 			t->error = known->error;
 		else if (failure != NULL)
 			t->error = *failure;
-		if (t->partition_count == 0)
+		if (t->partition_count == 0 || t->partition_count < t->wanted_count)
 			client_cluster_refresh(p->cluster);
 	}
 	(void)pthread_cond_broadcast(&p->metadata);
