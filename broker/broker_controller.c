@@ -49,6 +49,12 @@ void broker_controller_start(struct broker *b)
 	controller_start(c->controller);
 }
 
+void broker_controller_registered(struct broker *b)
+{
+	if (b->controller != NULL)
+		controller_claim_id(b->controller->controller);
+}
+
 void broker_controller_zk_state(struct broker *b, enum zk_state state)
 {
 	if (b->controller != NULL)

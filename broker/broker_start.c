@@ -163,6 +163,7 @@ static void registered(void *arg, int64_t broker_epoch)
 	if (broker_phase_of(b) != BROKER_REGISTERING)
 		return;
 	broker_move(b, BROKER_SERVING);
+	broker_controller_registered(b);
 	scheduler_post(b->main, &b->registered_task);
 }
 

@@ -11,6 +11,8 @@ struct controller {
 	struct zk_election *election; /* NULL: not started */
 	struct controller_term *term; /* NULL: standing by */
 	int32_t controller_epoch;
+	int32_t seen_id; /* who has the seat; -1 nobody, or not known */
+	bool id_claimed;
 	bool stopped;
 	bool announced; /* role_changed(true) has been called */
 	struct task fenced_task;
@@ -90,13 +92,29 @@ static void election_lost(void *arg)
 	drop_term(CAST(controller, arg));
 }
 
+static void take_over_from_predecessor(struct controller *c)
+{
+	if (!c->id_claimed || c->stopped || c->election == NULL || c->seen_id != c->options.broker_id
+		|| zk_election_is_elected(c->election))
+		return;
+	diag_info("controller_predecessor_is_dead", "controller_id=%d", c->seen_id);
+	zk_election_take_over(c->election, c->seen_id);
+}
+
+static void election_seen(void *arg, int32_t controller_id)
+{
+	struct controller *c = CAST(controller, arg);
+	c->seen_id = controller_id;
+	take_over_from_predecessor(c);
+}
+
 /* --- public --------------------------------------------------------------- */
 
 struct controller *controller_new(const struct controller_options *o)
 {
 	expect(o->broker_id >= 0 && o->zk != NULL && o->settings != NULL && o->transport != NULL);
 	struct controller *c = check_calloc(1, sizeof *c);
-	*c = (struct controller){.magic = controller_magic, .options = *o};
+	*c = (struct controller){.magic = controller_magic, .options = *o, .seen_id = -1};
 	return c;
 }
 
@@ -104,8 +122,16 @@ void controller_start(struct controller *c)
 {
 	CHECK_MAGIC(controller, c);
 	expect(c->election == NULL && !c->stopped);
-	struct zk_election_events events = {.elected = election_won, .lost = election_lost, .arg = c};
+	struct zk_election_events events = {.elected = election_won, .lost = election_lost, .seen = election_seen,
+		.arg = c};
 	c->election = zk_election_new(c->options.zk, c->options.broker_id, &events);
+}
+
+void controller_claim_id(struct controller *c)
+{
+	CHECK_MAGIC(controller, c);
+	c->id_claimed = true;
+	take_over_from_predecessor(c);
 }
 
 void controller_zk_state(struct controller *c, enum zk_state state)

@@ -25,6 +25,9 @@ struct controller_options {
 struct controller *controller_new(const struct controller_options *o);
 /* Stands for election, now if connected, else as soon as we are. */
 void controller_start(struct controller *c);
+/* This process has proved that no other live one has its broker id (by registering under it): a seat held under that id by
+ * another session is our dead predecessor's, and is taken at once instead of after its session's timeout. */
+void controller_claim_id(struct controller *c);
 /* The composition root forwards every state change of the zk_client, after reconnect() where that is due. */
 void controller_zk_state(struct controller *c, enum zk_state state);
 /* Stands no more; gives the seat up if it is ours (conditionally, so that a stand-by takes it at once), then done. */

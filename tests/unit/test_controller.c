@@ -530,6 +530,26 @@ START_TEST(controller_resigns_at_once_when_its_session_expires)
 }
 END_TEST
 
+START_TEST(controller_takes_the_seat_of_its_own_dead_predecessor)
+{
+	static struct rig r;
+	rig_init(&r);
+	struct zk_client *dead = zk_manual_open(&r.zk);
+	zk_manual_run(&r.zk);
+	struct controller *before = rig_controller(&r, 0, dead, 1);
+	controller_free(before); /* killed: its session lives on */
+	struct controller *c = rig_controller(&r, 0, r.zk.client, 1);
+	zk_manual_advance(&r.zk, 1000);
+	ck_assert(!controller_is_active(c)); /* it could be another process of that id, alive */
+	controller_claim_id(c);
+	zk_manual_run(&r.zk);
+	ck_assert(controller_is_active(c));
+	ck_assert_str_eq(zk_manual_get(&r.zk, "/controller_epoch").data, "2");
+	zk_manual_close(&r.zk, dead);
+	rig_fini(&r);
+}
+END_TEST
+
 START_TEST(controller_honours_the_legacy_election_order_and_deletes_it)
 {
 	static struct rig r;
@@ -607,6 +627,6 @@ UNIT_MAIN("controller", controller_elected_on_an_empty_ensemble_lays_kafkas_path
 	controller_killed_anywhere_in_a_creation_is_finished_by_the_next,
 	controller_killed_anywhere_in_a_deletion_is_finished_by_the_next,
 	controller_that_lost_its_seat_unknowingly_changes_nothing, controller_survives_lost_connections_at_any_step,
-	controller_resigns_at_once_when_its_session_expires, controller_honours_the_legacy_election_order_and_deletes_it,
+	controller_resigns_at_once_when_its_session_expires, controller_takes_the_seat_of_its_own_dead_predecessor, controller_honours_the_legacy_election_order_and_deletes_it,
 	controller_skips_what_it_cannot_read_and_serves_the_rest,
 	controller_does_not_drown_in_a_broker_that_answers_nothing)
