@@ -16,3 +16,8 @@ libproto_a_CFLAGS = $(GENERATED_CFLAGS)
 libproto_a_CPPFLAGS = -I$(top_builddir)/proto/native $(PROTOBUF_C_CFLAGS)
 nodist_libproto_a_SOURCES = proto/native/frame.pb-c.c proto/native/data.pb-c.c proto/native/metadata.pb-c.c \
 	proto/native/admin.pb-c.c proto/native/control.pb-c.c
+
+# Tables, included by broker/wire/kafka_messages.[ch] and tests.
+EXTRA_DIST += proto/kafka/all.def proto/kafka/api_versions.def proto/kafka/create_partitions.def proto/kafka/create_topics.def \
+	proto/kafka/delete_topics.def proto/kafka/describe_cluster.def proto/kafka/describe_configs.def proto/kafka/fetch.def \
+	proto/kafka/list_offsets.def proto/kafka/metadata.def proto/kafka/produce.def

@@ -193,6 +193,30 @@ void iobuf_append_iobuf(struct iobuf *b, struct iobuf *from)
 	iobuf_init(from);
 }
 
+void iobuf_move(struct iobuf *b, struct iobuf *from, size_t n)
+{
+	expect(b != from && n <= from->size_bytes);
+	size_t left = n;
+	while (left > 0 && from->fragments[from->first].n <= left) {
+		struct iobuf_fragment *f = push(b);
+		*f = from->fragments[from->first++]; /* with its reference */
+		from->count--;
+		left -= f->n;
+	}
+	b->size_bytes += n - left;
+	from->size_bytes -= n - left;
+	if (from->count == 0)
+		from->first = 0;
+	if (left == 0)
+		return;
+	const struct iobuf_fragment *f = &from->fragments[from->first];
+	if (f->block != NULL)
+		iobuf_append_block(b, f->block, f->p, left);
+	else
+		iobuf_append_file(b, f->file, f->position, left);
+	iobuf_consume(from, left);
+}
+
 void iobuf_consume(struct iobuf *b, size_t n)
 {
 	expect(n <= b->size_bytes);

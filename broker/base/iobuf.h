@@ -55,6 +55,8 @@ void iobuf_append_block(struct iobuf *b, struct iobuf_block *block, const uint8_
 void iobuf_append_file(struct iobuf *b, struct iobuf_file *file, int64_t position, size_t n);
 /* Moves all of `from` to the end of b; from is empty afterwards. */
 void iobuf_append_iobuf(struct iobuf *b, struct iobuf *from);
+/* Moves the first n bytes of `from` (n <= its size) to the end of b. */
+void iobuf_move(struct iobuf *b, struct iobuf *from, size_t n);
 /* Removes n bytes from the front (n <= size_bytes). */
 void iobuf_consume(struct iobuf *b, size_t n);
 /* Leading memory fragments as iovecs, at most max and stopping before a file range; returns how many. */

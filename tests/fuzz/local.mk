@@ -37,3 +37,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz_zk_payload
 tests_fuzz_fuzz_zk_payload_SOURCES = tests/fuzz/fuzz_zk_payload.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_zk_payload_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_zk_payload_LDFLAGS = $(FUZZ_LINK)
+FUZZ_TARGETS += tests/fuzz/fuzz_kafka_request
+tests_fuzz_fuzz_kafka_request_SOURCES = tests/fuzz/fuzz_kafka_request.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_kafka_request_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_kafka_request_LDFLAGS = $(FUZZ_LINK)

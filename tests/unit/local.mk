@@ -12,3 +12,4 @@ include tests/unit/controller.mk
 include tests/unit/replica.mk
 include tests/unit/service.mk
 include tests/unit/tools.mk
+include tests/unit/kafka.mk

@@ -118,5 +118,35 @@ START_TEST(iobuf_copy_never_writes_into_a_block_shared_with_another_chain)
 }
 END_TEST
 
+START_TEST(iobuf_move_takes_whole_fragments_and_parts)
+{
+	struct iobuf a, b;
+	struct iobuf_block *first = iobuf_block_new(4), *second = iobuf_block_new(4);
+	uint8_t out[16];
+	ck_assert(first != NULL && second != NULL);
+	memcpy(first->data, "abcd", 4);
+	memcpy(second->data, "efgh", 4);
+	iobuf_init(&a);
+	iobuf_init(&b);
+	iobuf_append_block(&a, first, first->data, 4);
+	iobuf_append_block(&a, second, second->data, 4);
+	iobuf_move(&b, &a, 6);
+	iobuf_move(&b, &a, 0);
+	ck_assert_uint_eq(a.size_bytes, 2);
+	ck_assert_uint_eq(flatten(&b, out), 6);
+	ck_assert(memcmp(out, "abcdef", 6) == 0);
+	ck_assert_uint_eq(flatten(&a, out), 2);
+	ck_assert(memcmp(out, "gh", 2) == 0);
+	ck_assert_int_eq(atomic_load(&first->refs), 2);
+	ck_assert_int_eq(atomic_load(&second->refs), 3);
+	iobuf_fini(&a);
+	iobuf_fini(&b);
+	ck_assert_int_eq(atomic_load(&first->refs), 1);
+	iobuf_block_shared_unref(first);
+	iobuf_block_shared_unref(second);
+}
+END_TEST
+
 UNIT_MAIN("iobuf", iobuf_keeps_bytes_in_order_across_copies_and_consumes, iobuf_block_references_are_dropped_once,
-	iobuf_interleaves_memory_and_file_ranges, iobuf_copy_never_writes_into_a_block_shared_with_another_chain)
+	iobuf_interleaves_memory_and_file_ranges, iobuf_copy_never_writes_into_a_block_shared_with_another_chain,
+	iobuf_move_takes_whole_fragments_and_parts)
