@@ -15,7 +15,7 @@ enum {
 struct produce_bench {
 	struct cli_common common;
 	const char *topic, *acks, *compression;
-	int64_t records, record_size, partitions, replication_factor, batch_size, linger_ms, rate;
+	int64_t records, record_size, partitions, replication_factor, batch_size, linger_ms, delivery_timeout_ms, rate;
 	bool verify_ids;
 	/* the producer's thread writes these; read after close */
 	struct histogram latency;
@@ -49,7 +49,8 @@ static struct correio_config *bench_config(const struct produce_bench *b)
 		return NULL;
 	bool good = bench_set(common, config, "acks", b->acks) && bench_set(common, config, "compression.type", b->compression) &&
 		bench_set_number(common, config, "batch.size", b->batch_size) &&
-		bench_set_number(common, config, "linger.ms", b->linger_ms);
+		bench_set_number(common, config, "linger.ms", b->linger_ms) &&
+		bench_set_number(common, config, "delivery.timeout.ms", b->delivery_timeout_ms);
 	if (good)
 		return config;
 	correio_config_free(config);
@@ -172,6 +173,7 @@ int cmd_bench_produce(const struct cli_command *command, int argc, char **argv)
 	b->replication_factor = -1;
 	b->batch_size = -1;
 	b->linger_ms = -1;
+	b->delivery_timeout_ms = -1;
 	const struct cli_option options[] = {
 		{"--topic", CLI_TEXT, "TOPIC", &b->topic, "where to", 0, 0},
 		{"--num-records", CLI_NUMBER, "N", &b->records, "how many (default 1000000)", 1, INT64_MAX},
@@ -181,6 +183,7 @@ int cmd_bench_produce(const struct cli_command *command, int argc, char **argv)
 		{"--acks", CLI_TEXT, "0|1|all", &b->acks, "default all", 0, 0},
 		{"--batch-size", CLI_NUMBER, "BYTES", &b->batch_size, "batch.size", 0, 100 << 20},
 		{"--linger-ms", CLI_NUMBER, "MS", &b->linger_ms, "linger.ms", 0, 3600000},
+		{"--delivery-timeout-ms", CLI_NUMBER, "MS", &b->delivery_timeout_ms, "delivery.timeout.ms", 1, INT32_MAX},
 		{"--compression", CLI_TEXT, "CODEC", &b->compression, "none, gzip, snappy, lz4 or zstd", 0, 0},
 		{"--rate", CLI_NUMBER, "N", &b->rate, "records per second (default: as fast as it goes)", 1, 1000000000},
 		{"--verify-ids", CLI_FLAG, NULL, &b->verify_ids, "number the records, for bench consume --verify", 0, 0},

@@ -9,7 +9,7 @@ enum { HEADERS_MAX = 64 };
 struct produce_args {
 	struct cli_common common;
 	const char *key_separator, *acks, *compression, *protocol;
-	int64_t partition, batch_size, linger_ms;
+	int64_t partition, batch_size, linger_ms, delivery_timeout_ms;
 	struct cli_list headers;
 };
 
@@ -59,6 +59,8 @@ static struct correio_config *produce_config(const struct produce_args *a)
 		code = set_number(config, "max.request.size", a->batch_size, &err);
 	if (code == CORREIO_OK)
 		code = set_number(config, "linger.ms", a->linger_ms, &err);
+	if (code == CORREIO_OK)
+		code = set_number(config, "delivery.timeout.ms", a->delivery_timeout_ms, &err);
 	if (code == CORREIO_OK)
 		return config;
 	(void)cli_fail(&a->common, &err);
@@ -201,7 +203,7 @@ static int produce(const struct produce_args *a, const char *topic)
 
 int cmd_produce(const struct cli_command *command, int argc, char **argv)
 {
-	struct produce_args a = {.partition = CORREIO_PARTITION_ANY, .batch_size = -1, .linger_ms = -1};
+	struct produce_args a = {.partition = CORREIO_PARTITION_ANY, .batch_size = -1, .linger_ms = -1, .delivery_timeout_ms = -1};
 	const struct cli_option options[] = {
 		{"--key-separator", CLI_TEXT, "TEXT", &a.key_separator, "what stands before it is the key", 0, 0},
 		{"--acks", CLI_TEXT, "0|1|all", &a.acks, "when a record counts as stored (default all)", 0, 0},
@@ -210,6 +212,7 @@ int cmd_produce(const struct cli_command *command, int argc, char **argv)
 		{"--header", CLI_LIST, "KEY=VALUE", &a.headers, "a header of every record; may be repeated", 0, 0},
 		{"--batch-size", CLI_NUMBER, "BYTES", &a.batch_size, "bytes of a batch", 0, 100 << 20},
 		{"--linger-ms", CLI_NUMBER, "MS", &a.linger_ms, "wait for a fuller batch", 0, 3600000},
+		{"--delivery-timeout-ms", CLI_NUMBER, "MS", &a.delivery_timeout_ms, "give up on a record after this", 1, INT32_MAX},
 		{"--protocol", CLI_TEXT, "native", &a.protocol, "wire protocol", 0, 0},
 		CLI_COMMON_OPTIONS(&a.common),
 	};

@@ -50,6 +50,7 @@ void producer_topic_free(struct producer_topic *t)
 	for (int32_t i = 0; i < t->partition_count; i++) {
 		expect(t->partitions[i]->open == NULL && t->partitions[i]->first == NULL);
 		expect(t->partitions[i]->in_flight == NULL);
+		free(t->partitions[i]->last_error);
 		free(t->partitions[i]);
 	}
 	free(t->partitions);

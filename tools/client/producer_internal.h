@@ -40,6 +40,7 @@ struct producer_partition {
 	struct producer_batch *first, **last; /* closed, waiting to be sent */
 	struct producer_batch *in_flight;
 	int64_t not_before_us;                /* back-off of a retry */
+	struct correio_error *last_error;     /* why the last retry was due; NULL before the first; the sender's */
 	struct producer_partition *next_pending;
 	bool pending;                         /* in the producer's list of those with batches */
 };

@@ -150,9 +150,14 @@ static void entry_failed(struct correio_producer *p, struct produce_entry *e, co
 	struct producer_batch *b = e->batch;
 	bool may_retry = error->retriable && b->attempts <= o->retries &&
 		producer_now_us() < b->created_us + o->delivery_timeout_ms * 1000;
-	if (may_retry)
+	if (may_retry) {
+		if (e->partition->last_error == NULL)
+			e->partition->last_error = (struct correio_error *)check_alloc(sizeof(*error));
+		*e->partition->last_error = *error;
 		retry(p, e, backoff_us(o, b->attempts));
-	else if (error->code != CORREIO_ERR_MESSAGE_TOO_LARGE || !split(p, e))
+		return;
+	}
+	if (error->code != CORREIO_ERR_MESSAGE_TOO_LARGE || !split(p, e))
 		report_failure(p, e->partition, b, error, true);
 }
 
@@ -476,7 +481,10 @@ static void report_expired(struct correio_producer *p, struct turn *turn)
 		struct producer_batch *next = b->next;
 		struct producer_partition *partition = turn->expired_of[i];
 		struct correio_error error;
-		const struct correio_error *why = p->cluster != NULL ? client_cluster_failure(p->cluster) : NULL;
+		/* What the broker last said of this partition tells more than that nobody answers. */
+		const struct correio_error *why = partition->last_error;
+		if (why == NULL && p->cluster != NULL)
+			why = client_cluster_failure(p->cluster);
 		if (p->closing)
 			(void)client_error_code(&error, CORREIO_ERR_CLOSED, false, "%s-%d: the producer was closed",
 				partition->topic->name, (int)partition->partition);
