@@ -108,10 +108,15 @@ def batch(records, count, codec=0, crc=None, length=None, timestamp=170000000000
 
 
 class Connection:
-    def __init__(self, port, preface=True, timeout=10):
+    """preface=True sends the protocol's first bytes; greet=True also a Hello, after which large frames are taken."""
+
+    def __init__(self, port, preface=True, greet=False, timeout=10):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
-        if preface:
+        if preface or greet:
             self.socket.sendall(b"CORREIO1")
+        if greet:
+            self.send(hello())
+            assert self.read() is not None
 
     def send(self, data):
         self.socket.sendall(data)

@@ -27,10 +27,11 @@ def test_full_disk(cluster, small_disk, min_free):
     broker.create_topic("fill", 1, segment_bytes=8000000, file_delete_delay_ms=0)
     broker.produce_lines("keep", [f"r{i}" for i in range(100)])
     full = broker.correio("bench", "produce", "--topic", "fill", "--num-records", 100000, "--record-size", 1024, "--acks", "all",
-                          "--delivery-timeout-ms", 3000, check=False, seconds=90)
+                          "--property", "delivery.timeout.ms=3000", "--property", "request.timeout.ms=2000", check=False, seconds=90)
     assert full.status == 1 and ("KAFKA_STORAGE_ERROR" in full.err or "space" in full.err), full
     assert broker.alive()
-    result = broker.produce_lines("keep", ["refused " * 2000] * 40, "--delivery-timeout-ms", 2000, check=False)
+    result = broker.produce_lines("keep", ["refused " * 2000] * 40, "--property", "delivery.timeout.ms=2000",
+                                   "--property", "request.timeout.ms=1000", check=False)
     assert result.status == 1 and "space" in result.err, result
     assert len(broker.consume_lines("keep", 100)) == 100
     assert broker.terminate() == 0

@@ -1,4 +1,5 @@
 """What no client would send: a clear error or a closed connection, bounded memory, and nobody else notices."""
+import ctypes
 import struct
 import subprocess
 
@@ -10,13 +11,8 @@ from cluster import CORREIO
 INFLATED_MIB = 10 * 1024
 
 
-def lie(batch_bytes):
-    return lambda topic: native.produce(topic, 0, batch_bytes)
-
-
 def zstd_bomb():
     """1 MiB of zstd that claims to be one record of 10 GiB: frames of repeated zeros, made by the zstd program's library."""
-    ctypes = pytest.importorskip("ctypes")
     lib = ctypes.CDLL("libzstd.so.1")
     lib.ZSTD_compressBound.restype = ctypes.c_size_t
     lib.ZSTD_compress.restype = ctypes.c_size_t
@@ -62,7 +58,7 @@ def good_client(broker):
 
 
 def produce_once(broker, data):
-    c = native.Connection(broker.port)
+    c = native.Connection(broker.port, greet=True)
     c.send(data)
     answer = c.read()
     c.close()
@@ -131,10 +127,9 @@ def test_zstd_bomb_costs_bounded_memory(broker, good_client):
     broker.create_topic("t", 1, max_message_bytes=4 << 20)
     before = broker.rss_kib()
     peak = broker.status_value("VmHWM")
-    bomb = native.batch(native.zigzag((1 << 31) - 1)[:5] + b"", 1, codec=4)[:61]
     body = zstd_bomb()
     tail = native.batch(body, 1, codec=4)
-    assert len(tail) <= 2 << 20 and bomb
+    assert len(tail) <= 2 << 20
     answer = produce_once(broker, native.produce("t", 0, tail))
     code, message = partition_error(answer)
     assert code != 0 and message
