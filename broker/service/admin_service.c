@@ -87,8 +87,9 @@ static bool image_shows(const struct cluster_image *image, enum admin_kind kind,
 	const struct image_topic *t = cluster_image_topic(image, slice_of_str(item->topic));
 	switch (kind) {
 	case ADMIN_CREATE_TOPIC:
-		/* Under another id it is the topic of this name that was deleted before. */
-		return all_led(t, 1) && uuid_equal(&t->id, &item->topic_id);
+		/* Under another id it is the topic of this name that was deleted before. A large topic comes in parts. */
+		return all_led(t, (size_t)(item->ret_partitions > 0 ? item->ret_partitions : 1)) &&
+			uuid_equal(&t->id, &item->topic_id);
 	case ADMIN_DELETE_TOPIC:
 		return t == NULL;
 	case ADMIN_ADD_PARTITIONS:

@@ -21,7 +21,7 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.parametrize("min_free", [4194304, 0], ids=["guarded", "unguarded"])
-def test_full_disk(cluster, small_disk, min_free):
+def test_full_disk(small_disk, cluster, min_free):
     broker = cluster.start_broker(1, {"log.dirs": small_disk / "data", "log.dirs.min.free.bytes": min_free})
     broker.create_topic("keep", 1, file_delete_delay_ms=0)
     broker.create_topic("fill", 1, segment_bytes=8000000, file_delete_delay_ms=0)
