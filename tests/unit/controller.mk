@@ -21,3 +21,7 @@ tests_unit_test_control_codec_LDADD = $(CONTROLLER_TEST_LIBS)
 UNIT_TESTS += tests/unit/test_topic_admin
 tests_unit_test_topic_admin_SOURCES = tests/unit/test_topic_admin.c tests/unit/zk_manual.h tests/unit/unit.h
 tests_unit_test_topic_admin_LDADD = $(CONTROLLER_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test_broker_channel
+tests_unit_test_broker_channel_SOURCES = tests/unit/test_broker_channel.c tests/unit/unit.h
+tests_unit_test_broker_channel_LDADD = $(CONTROLLER_TEST_LIBS)
