@@ -207,12 +207,15 @@ static void manager_close(struct cluster_manager *m)
 		if (m->signals[i] != NULL)
 			event_free(m->signals[i]);
 	}
-	/* A session whose close never came back belongs to its own threads still: the process ends now anyway. */
-	if (m->zk != NULL && m->zk->state == ZK_STATE_CLOSED)
-		zk_session_free(m->zk);
 	if (m->pool != NULL)
 		blocking_pool_free(m->pool);
-	if (m->loop != NULL && (m->zk == NULL || m->zk->state == ZK_STATE_CLOSED))
+	/* A session whose close never came back belongs to its own threads still, and so does the loop they post to: the
+	 * process ends now anyway. */
+	if (m->zk != NULL && m->zk->state != ZK_STATE_CLOSED)
+		return;
+	if (m->zk != NULL)
+		zk_session_free(m->zk);
+	if (m->loop != NULL)
 		event_loop_free(m->loop);
 }
 
@@ -226,6 +229,7 @@ static int manager_run(struct cluster_manager *m)
 		m->exit_status = EXIT_FAILED;
 	}
 	manager_close(m);
+	diag_info("controller_stopped", "status=%d", m->exit_status);
 	return m->exit_status;
 }
 
