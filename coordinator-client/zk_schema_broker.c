@@ -104,6 +104,15 @@ static char *endpoint_protocol(const json_t *map, const char *listener)
 	return check_strdup(protocol != NULL ? protocol : listener);
 }
 
+static bool listener_is_known(const struct zk_schema_broker *b, const char *listener)
+{
+	for (size_t i = 0; i < b->endpoint_count; i++) {
+		if (strcmp(b->endpoints[i].listener, listener) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void read_endpoints(struct schema_reader *r, struct zk_schema_broker *b)
 {
 	const json_t *list = zk_schema_reader_member(r, "endpoints", JSON_ARRAY, SCHEMA_REQUIRED);
@@ -120,6 +129,8 @@ static void read_endpoints(struct schema_reader *r, struct zk_schema_broker *b)
 			zk_schema_reader_fail(r, "has an endpoint that is not NAME://host:port");
 			return;
 		}
+		if (listener_is_known(b, b->endpoints[i].listener))
+			zk_schema_reader_fail(r, "has two endpoints of one listener");
 		b->endpoints[i].security_protocol = endpoint_protocol(map, b->endpoints[i].listener);
 		b->endpoint_count = i + 1;
 	}
