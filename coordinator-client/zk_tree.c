@@ -532,7 +532,7 @@ enum status zk_tree_children(struct zk_tree_session *s, const char *path, bool w
 		text += strlen(zk_path_name(child->path)) + 1;
 	}
 	expect(count == (size_t)n->stat.num_children);
-	char **names = count == 0 ? NULL : check_alloc(count * sizeof(*names) + text);
+	char **names = check_alloc(count * sizeof(*names) + text);
 	char *at = (char *)(names + count);
 	size_t i = 0;
 	for (const struct zk_tree_node *child = n->children; child != NULL; child = child->next) {

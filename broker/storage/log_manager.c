@@ -416,8 +416,8 @@ static size_t worker_count(const struct log_load *l)
 static void markers_done(struct job *j)
 {
 	struct log_load *l = CONTAINER_OF(j, struct log_load, markers);
-	struct log_manager *m = l->m;
 	CHECK_MAGIC(log_load, l);
+	struct log_manager *m = l->m;
 	for (size_t i = 0; i < m->dir_count; i++) {
 		if (l->marker_status[i] != STATUS_OK)
 			log_manager_dir_failed(m, &m->dirs[i], l->marker_status[i]);
