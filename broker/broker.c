@@ -8,7 +8,6 @@
 
 #include <event2/event.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { STALL_MS = 1000, PANIC_MS = 60 * 1000, ROLES_WAIT_MS = 10 * 1000, ROLES_POLL_US = 2000 };
@@ -77,8 +76,14 @@ static bool roles_taken(const struct broker *b)
 
 static int64_t resident_kib(void)
 {
-	struct rusage usage;
-	return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss : 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	long size_pages = 0, resident_pages = 0;
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%ld %ld", &size_pages, &resident_pages) != 2)
+		resident_pages = 0;
+	(void)fclose(f);
+	return (int64_t)resident_pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 static void announce_when_ready(struct broker *b)

@@ -1,8 +1,11 @@
 #include "broker_arguments.h"
 
+#include "base/bytes.h"
 #include "broker.h"
 
 #include <argp.h>
+
+enum { SUGGESTION_DISTANCE_MAX = 3 };
 
 enum { KEY_OVERRIDE = 256, KEY_STANDALONE, KEY_CHECK, KEY_HELP_CONFIG, KEY_JSON };
 
@@ -50,6 +53,55 @@ static error_t take(int key, char *value, struct argp_state *state)
 	}
 }
 
+/* argp says only that it does not know an option; a person wants to hear which one was meant. */
+static const char *nearest_option(const char *name, size_t n)
+{
+	char given[64];
+	const char *best = NULL;
+	unsigned best_distance = SUGGESTION_DISTANCE_MAX + 1;
+	if (n >= sizeof(given))
+		return NULL;
+	memcpy(given, name, n);
+	given[n] = '\0';
+	for (size_t i = 0; options[i].name != NULL; i++) {
+		unsigned distance = bytes_edit_distance(given, options[i].name, SUGGESTION_DISTANCE_MAX);
+		if (distance < best_distance) {
+			best_distance = distance;
+			best = options[i].name;
+		}
+	}
+	return best;
+}
+
+/* A unique beginning of an option is the option. */
+static bool option_is_known(const char *name, size_t n)
+{
+	static const char *const built_in[] = {"help", "usage", "version"};
+	for (size_t i = 0; options[i].name != NULL; i++)
+		if (strncmp(options[i].name, name, n) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++)
+		if (strncmp(built_in[i], name, n) == 0)
+			return true;
+	return false;
+}
+
+static void check_options(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strncmp(argv[i], "--", 2) != 0)
+			continue;
+		const char *name = argv[i] + 2;
+		size_t n = strcspn(name, "=");
+		if (option_is_known(name, n))
+			continue;
+		const char *near = nearest_option(name, n);
+		fprintf(stderr, "correio-broker: unknown option --%.*s%s%s%s\nTry: correio-broker --help\n", (int)n, name,
+			near == NULL ? "" : "; did you mean --", near == NULL ? "" : near, near == NULL ? "" : "?");
+		exit(BROKER_EXIT_USAGE);
+	}
+}
+
 void broker_arguments_parse(int argc, char **argv, struct broker_arguments *ret_arguments)
 {
 	static const struct argp parser = {
@@ -63,5 +115,6 @@ void broker_arguments_parse(int argc, char **argv, struct broker_arguments *ret_
 	argp_program_version = "correio-broker " PACKAGE_VERSION;
 	argp_err_exit_status = BROKER_EXIT_USAGE;
 	*ret_arguments = (struct broker_arguments){0};
+	check_options(argc, argv);
 	(void)argp_parse(&parser, argc, argv, 0, NULL, ret_arguments);
 }

@@ -61,6 +61,12 @@ void broker_controller_zk_state(struct broker *b, enum zk_state state)
 		controller_zk_state(b->controller->controller, state);
 }
 
+void broker_controller_claim_id(struct broker *b)
+{
+	if (b->controller != NULL)
+		controller_claim_id(b->controller->controller);
+}
+
 static void stopped(void *arg)
 {
 	struct broker_controller *c = arg;

@@ -74,6 +74,10 @@ static void make_state(struct broker *b)
 
 static enum status open_standalone(struct broker *b, struct failure *f)
 {
+	enum status made = disk_mkdir(disk_system(), b->options->standalone_directory);
+	if (made != STATUS_OK && made != STATUS_EXISTS)
+		return failure_set(f, STATUS_INVALID_CONFIG, "--standalone %s: the folder cannot be made: %s",
+			b->options->standalone_directory, status_text(made));
 	char *path = check_asprintf("%s/coordinator.journal", b->options->standalone_directory);
 	b->journal = broker_journal_new(disk_system(), path);
 	free(path);
@@ -160,6 +164,7 @@ static void registered(void *arg, int64_t broker_epoch)
 {
 	struct broker *b = CAST(broker, arg);
 	cluster_state_set_broker_epoch(b->state, broker_epoch);
+	broker_controller_claim_id(b);
 	if (broker_phase_of(b) != BROKER_REGISTERING)
 		return;
 	broker_move(b, BROKER_SERVING);
