@@ -287,6 +287,7 @@ static void free_fronts(struct broker *b)
 	if (b->server != NULL)
 		net_server_free(b->server);
 	native_dispatch_free(b->native);
+	kafka_dispatch_free(b->kafka);
 	for (int i = 0; b->services != NULL && i < b->loop_count; i++)
 		service_loop_free(b->services[i]);
 	free(b->services);

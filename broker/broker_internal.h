@@ -11,6 +11,7 @@
 #include "controller/controller.h"
 #include "coordinator-client/zk_session.h"
 #include "coordinator-client/zk_standalone.h"
+#include "kafka/kafka_dispatch.h"
 #include "native/native_dispatch.h"
 #include "replica/replica_checkpoints.h"
 #include "runtime/blocking_pool.h"
@@ -79,6 +80,7 @@ struct broker {
 	struct admin_service *admin;
 	struct service_loop **services; /* one per loop */
 	struct native_dispatch *native;
+	struct kafka_dispatch *kafka;
 	struct net_server *server;
 
 	/* Main loop */

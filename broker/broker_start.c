@@ -231,6 +231,13 @@ static void make_services(struct broker *b)
 		.broker_id = b->broker_id,
 	};
 	b->native = native_dispatch_new(&native);
+	struct kafka_dispatch_options kafka = {
+		.loops = b->services,
+		.loop_count = (size_t)b->loop_count,
+		.settings = b->settings,
+		.cluster_id = b->cluster_id,
+	};
+	b->kafka = kafka_dispatch_new(&kafka);
 }
 
 static enum status make_server(struct broker *b, struct failure *f)
@@ -241,6 +248,7 @@ static enum status make_server(struct broker *b, struct failure *f)
 	struct net_server_options o = {
 		.loops = b->loops,
 		.native_front = native_dispatch_front(b->native),
+		.kafka_front = kafka_dispatch_front(b->kafka),
 		.limits =
 			{
 				.max_connections = (size_t)s->max_connections,

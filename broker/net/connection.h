@@ -37,6 +37,9 @@ struct connection_front {
 	/* May be NULL. The peer has gone while r was in the front's hands. r must be completed all the same, now or later: the
 	 * sooner, the sooner its memory is free. */
 	void (*abandoned)(void *ctx, struct request *r);
+	/* May be NULL. How large may a connection's first frame be, judged by its first 8 bytes (length included)? Without it, or
+	 * where it says less: first_frame_bytes_max of the limits. */
+	size_t (*first_frame_max)(void *ctx, struct slice head);
 	void *ctx;
 	size_t max_frame_bytes; /* larger, zero or negative lengths: answer what is owed, close */
 };
@@ -66,7 +69,7 @@ struct connection_limits {
 	                                  * still taken, one at a time */
 	int64_t idle_timeout_ms;         /* connections.max.idle.ms; 10 minutes */
 	int64_t first_bytes_timeout_ms;  /* a peer that never sent a whole frame: 10 s */
-	size_t first_frame_bytes_max;    /* what such a peer may make us hold: 4 KiB, so a first request is small */
+	size_t first_frame_bytes_max;    /* what such a peer may make us hold: 4 KiB, so a first request is small, unless the front says otherwise */
 	int socket_send_buffer_bytes, socket_receive_buffer_bytes; /* -1 or 0: the system's */
 };
 

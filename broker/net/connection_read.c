@@ -62,7 +62,9 @@ static bool choose_front(struct connection *c)
 	struct slice bytes = c->input.pending;
 	size_t n = bytes.n < PREFACE_BYTES ? bytes.n : PREFACE_BYTES;
 	bool native = n > 0 && memcmp(bytes.p, preface, n) == 0;
-	if (n == 0 || (native && n < PREFACE_BYTES)) {
+	/* No protocol has a frame shorter than the preface. */
+	bool wanted = native || (shared->kafka_front != NULL && shared->kafka_front->first_frame_max != NULL);
+	if (n == 0 || (wanted && n < PREFACE_BYTES)) {
 		frame_input_hold(&c->input);
 		return false;
 	}
@@ -74,13 +76,17 @@ static bool choose_front(struct connection *c)
 		connection_finish(c);
 		return false;
 	}
+	/* A stranger's first frame is small, whatever the front allows, unless it is plainly a request. */
+	size_t first_max = shared->limits.first_frame_bytes_max;
+	if (c->front->first_frame_max != NULL) {
+		size_t allowed = c->front->first_frame_max(c->front->ctx, slice_sub(bytes, 0, PREFACE_BYTES));
+		first_max = allowed > first_max ? allowed : first_max;
+	}
 	if (native) {
 		frame_input_skip(&c->input, PREFACE_BYTES);
 		c->input_bytes -= PREFACE_BYTES;
 		net_loop_give_back(c->home, PREFACE_BYTES);
 	}
-	/* A stranger's first frame is small, whatever the front allows. */
-	size_t first_max = shared->limits.first_frame_bytes_max;
 	c->input.max_frame_bytes = first_max < c->front->max_frame_bytes ? first_max : c->front->max_frame_bytes;
 	return true;
 }

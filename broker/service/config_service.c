@@ -47,6 +47,8 @@ static void add_row(void *arg, const struct setting_view *v)
 		.value = value,
 		.source = source,
 		.text = v->text,
+		.kind = v->kind,
+		.sensitive = v->value == NULL,
 		.is_default = strcmp(source, "topic") != 0 && same,
 		.read_only = c->topic == NULL, /* a broker's settings are its file's */
 	};

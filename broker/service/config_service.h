@@ -9,7 +9,8 @@ struct config_row {
 	const char *key, *value; /* value "" for sensitive keys */
 	const char *source;      /* "topic", "broker", "default" */
 	const char *text;
-	bool is_default, read_only;
+	enum setting_kind kind;
+	bool is_default, read_only, sensitive;
 };
 struct config_rows {
 	struct config_row *rows;

@@ -92,7 +92,7 @@ static struct admin_request *creation_of(struct metadata_request *r)
 
 static bool may_create(const struct metadata_request *r)
 {
-	return r->service->settings->auto_create_topics_enable && r->service->admin != NULL && !r->all;
+	return r->service->settings->auto_create_topics_enable && r->service->admin != NULL && !r->all && !r->never_create;
 }
 
 static bool any_unknown(const struct metadata_request *r)

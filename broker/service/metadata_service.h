@@ -19,6 +19,7 @@ struct metadata_request {
 	const char *const *names; /* ignored with all */
 	size_t name_count;
 	bool all;
+	bool never_create; /* whatever auto.create.topics.enable says */
 	/* The answer. image: borrowed in done. */
 	struct metadata_topic *topics;
 	size_t topic_count;

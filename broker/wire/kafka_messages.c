@@ -28,8 +28,8 @@ enum { LAST = INT16_MAX, NEVER = INT16_MAX, NONE = -1, NIL = -1 };
 #define ELEMENT_uuid(element) NULL
 #define ELEMENT_string(element) NULL
 #define ELEMENT_records(element) NULL
-#define ELEMENT_object(element) &struct_##element
-#define ELEMENT_array(element) &struct_##element
+#define ELEMENT_object(element) &kafka_struct_##element
+#define ELEMENT_array(element) &kafka_struct_##element
 #define ELEMENT_list_i32(element) NULL
 #define ELEMENT_list_i64(element) NULL
 #define ELEMENT_list_string(element) NULL
@@ -52,7 +52,7 @@ enum { LAST = INT16_MAX, NEVER = INT16_MAX, NONE = -1, NIL = -1 };
 #define END                                                                                                            \
 	}                                                                                                              \
 	;                                                                                                              \
-	static const struct kafka_struct KAFKA_PASTE(struct_, STRUCT) = {                                              \
+	const struct kafka_struct KAFKA_PASTE(kafka_struct_, STRUCT) = {                                              \
 		.name = STRINGIFY(STRUCT),                                                                             \
 		.fields = KAFKA_PASTE(fields_, STRUCT),                                                                \
 		.field_count = sizeof(KAFKA_PASTE(fields_, STRUCT)) / sizeof(struct kafka_field),                      \
@@ -69,7 +69,7 @@ static const struct kafka_api apis[KAFKA_API_COUNT] = {
 #define FIELD(kind, name, element, first, last, null_from, tag, def)
 #define END
 #define MESSAGE(name, key, first, last, flexible_from)                                                                 \
-	[KAFKA_API_##name] = {#name, key, first, last, flexible_from, &struct_##name##_request, &struct_##name##_response},
+	[KAFKA_API_##name] = {#name, key, first, last, flexible_from, &kafka_struct_##name##_request, &kafka_struct_##name##_response},
 #include "proto/kafka/all.def"
 };
 

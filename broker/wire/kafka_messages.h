@@ -90,6 +90,17 @@ struct kafka_api {
 	const struct kafka_struct *request, *response;
 };
 
+/* The description of each struct: kafka_struct_<name>. */
+#define BEGIN extern const struct kafka_struct KAFKA_PASTE(kafka_struct_, STRUCT);
+#define FIELD(kind, name, element, first, last, null_from, tag, def)
+#define END
+#define MESSAGE(name, key, first, last, flexible_from)
+#include "proto/kafka/all.def"
+#undef BEGIN
+#undef FIELD
+#undef END
+#undef MESSAGE
+
 enum kafka_api_id {
 #define BEGIN
 #define FIELD(kind, name, element, first, last, null_from, tag, def)

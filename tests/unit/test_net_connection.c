@@ -472,6 +472,43 @@ START_TEST(connection_stranger_may_not_begin_with_a_large_frame)
 }
 END_TEST
 
+/* Known by the command, which follows the length. */
+static size_t echo_may_be_large(void *ctx, struct slice head)
+{
+	const struct rig *rig = ctx;
+	ck_assert_uint_eq(head.n, 8);
+	return head.p[4] == RIG_ECHO ? rig->front.max_frame_bytes : 0;
+}
+
+START_TEST(connection_front_may_let_a_large_frame_come_first)
+{
+	struct rig *rig = rig_new(1, defaults);
+	struct connection_front front = rig->front;
+	front.first_frame_max = echo_may_be_large;
+	struct net_listener_spec spec = {.name = "KAFKA", .host = "127.0.0.1"};
+	struct net_server_options options = {
+		.loops = rig->group, .kafka_front = &front, .listeners = &spec, .listener_count = 1};
+	struct net_server *kafka = NULL;
+	ck_assert_int_eq(net_server_new(&options, NULL, &kafka), STATUS_OK);
+	net_server_start(kafka);
+	int known = rig_connect(net_server_port(kafka, 0)), unknown = rig_connect(net_server_port(kafka, 0));
+	rig_send_frame(known, RIG_ECHO, 1024 * KIB, 1);
+	rig_expect_frame(known, RIG_ECHO, 1024 * KIB, 1);
+	uint8_t head[8] = {0};
+	bytes_put_i32(head, 4 * KIB + 1);
+	head[4] = RIG_LETTER;
+	rig_send(unknown, head, 5); /* too few bytes to tell */
+	rig_send(unknown, head + 5, 3);
+	rig_expect_closed(unknown);
+	close(known);
+	close(unknown);
+	ck_assert_uint_eq(net_server_close_connections(kafka, RIG_WAIT_MS), 0);
+	loop_group_stop(rig->group);
+	net_server_free(kafka);
+	rig_free(rig);
+}
+END_TEST
+
 static size_t resident_bytes(void)
 {
 	size_t size = 0, resident = 0;
@@ -710,7 +747,7 @@ UNIT_MAIN("net_connection", connection_pipelined_requests_are_answered_in_order,
 	connection_small_requests_pass_when_the_budget_is_used_up, connection_frames_half_there_do_not_wait_for_each_other,
 	connection_frame_larger_than_the_budget_passes, connection_file_ranges_reach_a_slow_reader_whole,
 	connection_file_shorter_than_promised_closes, connection_impossible_lengths_are_refused,
-	connection_stranger_may_not_begin_with_a_large_frame, connection_claims_of_length_cost_nothing,
+	connection_stranger_may_not_begin_with_a_large_frame, connection_front_may_let_a_large_frame_come_first, connection_claims_of_length_cost_nothing,
 	connection_unknown_protocol_is_refused_or_goes_to_the_other_front, connection_without_a_whole_request_times_out,
 	connection_idle_is_closed_but_not_one_that_waits_for_an_answer,
 	connection_stalled_frame_gives_way_when_the_budget_is_used_up,

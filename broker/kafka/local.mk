@@ -1,0 +1,13 @@
+noinst_LIBRARIES += libkafka.a
+libkafka_a_CFLAGS = $(AM_CFLAGS)
+libkafka_a_SOURCES = \
+	broker/kafka/kafka_admin_configs.c \
+	broker/kafka/kafka_admin_topics.c \
+	broker/kafka/kafka_call.c broker/kafka/kafka_call.h \
+	broker/kafka/kafka_data_fetch.c \
+	broker/kafka/kafka_data_offsets.c \
+	broker/kafka/kafka_data_produce.c \
+	broker/kafka/kafka_dispatch.c broker/kafka/kafka_dispatch.h \
+	broker/kafka/kafka_handlers.h \
+	broker/kafka/kafka_metadata.c
+EXTRA_DIST += broker/kafka/README.md
