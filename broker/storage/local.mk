@@ -27,4 +27,5 @@ libstorage_a_SOURCES = \
 	broker/storage/record_batch.c broker/storage/record_batch.h \
 	broker/storage/record_batch_builder.c \
 	broker/storage/record_batch_validate.c \
-	broker/storage/record_iterator.c
+	broker/storage/record_iterator.c \
+	broker/storage/record_rewrite.c broker/storage/record_rewrite.h

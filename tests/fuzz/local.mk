@@ -41,3 +41,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz_kafka_request
 tests_fuzz_fuzz_kafka_request_SOURCES = tests/fuzz/fuzz_kafka_request.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_kafka_request_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_kafka_request_LDFLAGS = $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_log_recovery
+tests_fuzz_fuzz_log_recovery_SOURCES = tests/fuzz/fuzz_log_recovery.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_log_recovery_LDADD = libsimulation.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_log_recovery_LDFLAGS = $(FUZZ_LINK)

@@ -12,3 +12,6 @@ check_PROGRAMS += tests/simulation/test_power_loss
 TESTS += tests/simulation/test_power_loss
 tests_simulation_test_power_loss_SOURCES = tests/simulation/test_power_loss.c $(LOG_FIXTURE)
 tests_simulation_test_power_loss_LDADD = libsimulation.a $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_record_rewrite
+tests_unit_test_record_rewrite_SOURCES = tests/unit/test_record_rewrite.c tests/unit/unit.h
+tests_unit_test_record_rewrite_LDADD = $(UNIT_LIBS)
