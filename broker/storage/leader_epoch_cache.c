@@ -52,7 +52,7 @@ bool leader_epoch_cache_truncate_start(struct leader_epoch_cache *c, int64_t sta
 	size_t covering = 0;
 	while (covering + 1 < c->count && c->entries[covering + 1].start_offset <= start)
 		covering++;
-	if (c->count == 0 || c->entries[covering].start_offset >= start)
+	if (c->count == 0 || c->entries[0].start_offset >= start)
 		return false;
 	for (size_t i = covering; i < c->count; i++)
 		c->entries[i - covering] = c->entries[i];

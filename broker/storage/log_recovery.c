@@ -19,6 +19,7 @@ struct recovery {
 	int64_t next_offset;    /* behind the last good batch so far */
 	int32_t last_epoch;
 	bool cut;               /* the rest of the log goes */
+	bool skipped;           /* not every batch has been looked at */
 	/* Of the segment scanned last: what its index files said, and so whether it had been synced when it was closed. */
 	struct {
 		bool whole;
@@ -272,6 +273,7 @@ static enum status recover_segment(struct recovery *r, struct log_segment *s, in
 	int32_t epoch = r->last_epoch;
 	memset(&r->index, 0, sizeof(r->index));
 	find_scan_start(r, s, file_end);
+	r->skipped = r->skipped || s->size_bytes > 0;
 	if (s->size_bytes == 0) {
 		r->next_offset = expected > s->base_offset ? expected : s->base_offset;
 		r->last_epoch = epoch;
@@ -279,6 +281,8 @@ static enum status recover_segment(struct recovery *r, struct log_segment *s, in
 	TRY(scan_tail(r, s, file_end, next_base));
 	if (epoch > r->last_epoch)
 		r->last_epoch = epoch;
+	if (next_base != INT64_MAX) /* as when it was closed */
+		log_segment_finish_time_index(s);
 	persist_index(r, &s->offset_index);
 	persist_index(r, &s->time_index);
 	s->sync_needed = s->size_bytes > 0 || file_end > 0;
@@ -338,6 +342,9 @@ static enum status trust_segment(struct recovery *r, struct log_segment *s, int6
 	/* Cut at the recovery point, it may have got its tail back. */
 	if (ok && (last || next_base == r->recovery_point))
 		status = walk_end(r, s, next_base);
+	/* Left from a longer file of that name. */
+	if (ok && last && log_index_count(&s->time_index) > 0 && s->time_index.last.value >= r->next_offset)
+		ok = false;
 	if (status == STATUS_IO)
 		return io_failure(r, status, "reading a segment failed");
 	if (!ok || status != STATUS_OK) {
@@ -348,6 +355,7 @@ static enum status trust_segment(struct recovery *r, struct log_segment *s, int6
 		return recover_segment(r, s, next_base);
 	}
 	s->synced_bytes = s->size_bytes;
+	r->skipped = r->skipped || s->size_bytes > 0;
 	if (!last)
 		r->next_offset = next_base;
 	return STATUS_OK;
@@ -545,7 +553,7 @@ static enum status settle(struct recovery *r, bool epochs_known)
 		TRY(restart_at(r, in->log_start_offset));
 	if (out->count == 0)
 		TRY(create_first_segment(r, in->log_start_offset > 0 ? in->log_start_offset : 0));
-	if (!epochs_known)
+	if (!epochs_known && r->skipped)
 		TRY(rebuild_epochs(r));
 	out->start_offset = out->segments[0]->base_offset;
 	if (in->log_start_offset > out->start_offset)

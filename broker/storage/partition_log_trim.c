@@ -223,7 +223,6 @@ static enum status find_cut(struct partition_log *log, int64_t offset, struct cu
 
 static enum status truncate_at(struct partition_log *log, const struct cut *c)
 {
-	TRY(limit_recovery_point(log, c->end));
 	TRY(drop_segments_behind(log, c->keep));
 	TRY(cut_active(log, c->position, c->end));
 	set_end(log, c->end);
@@ -243,13 +242,12 @@ enum status partition_log_truncate(struct partition_log *log, int64_t offset)
 		return partition_log_truncate_fully(log, offset);
 	TRY(find_cut(log, offset, &cut));
 	diag_info("log_truncated", "log=%s from=%lld to=%lld", log->directory, (long long)log->end_offset, (long long)cut.end);
+	TRY(limit_recovery_point(log, cut.end));
 	enum status status = truncate_at(log, &cut);
 	if (status != STATUS_OK) {
-		/* Without space nothing was begun. Half done, what is on disk is known again only after a restart. */
-		if (status != STATUS_NO_SPACE) {
-			partition_log_fence(log, status, "a truncation failed");
-			log->flushed_offset = log->flushed_offset < cut.end ? log->flushed_offset : cut.end;
-		}
+		/* Half done, what is on disk is known again only after a restart. */
+		partition_log_fence(log, status, "a truncation failed");
+		log->flushed_offset = log->flushed_offset < cut.end ? log->flushed_offset : cut.end;
 		return status;
 	}
 	if (log->has_snapshots && log->env.scheduler != NULL)

@@ -1,3 +1,4 @@
+#include "tests/simulation/sim_disk.h"
 #include "tests/unit/log_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -108,5 +109,348 @@ START_TEST(partition_log_rolls_by_size_and_time_and_reopens)
 }
 END_TEST
 
+START_TEST(partition_log_truncate_cuts_whole_batches_and_goes_on)
+{
+	struct log_fixture f;
+	fixture_init(&f);
+	f.settings.segment_bytes = 4000;
+	fixture_reopen(&f, false, 0);
+	ck_assert_int_eq(partition_log_start_leader_epoch(f.log, 1), STATUS_OK);
+	for (int i = 0; i < 30; i++)
+		fixture_append(&f, 2, 200, t0 + i);
+	ck_assert_int_eq(partition_log_start_leader_epoch(f.log, 2), STATUS_OK);
+	for (int i = 0; i < 10; i++)
+		fixture_append(&f, 2, 200, t0 + i);
+	int32_t epoch;
+	int64_t end;
+	partition_log_end_offset_for_epoch(f.log, 1, &epoch, &end);
+	ck_assert_int_eq(epoch, 1);
+	ck_assert_int_eq(end, 60);
+	ck_assert_int_eq(partition_log_truncate(f.log, 200), STATUS_OK);
+	ck_assert_int_eq(partition_log_end_offset(f.log), 80);
+	ck_assert_int_eq(partition_log_truncate(f.log, 61), STATUS_OK); /* inside a batch */
+	ck_assert_int_eq(partition_log_end_offset(f.log), 60);
+	ck_assert_int_eq(partition_log_latest_epoch(f.log), 1);
+	for (int64_t to = 60; to > 0; to -= 14) {
+		ck_assert_int_eq(partition_log_truncate(f.log, to), STATUS_OK);
+		ck_assert_int_eq(fixture_check_all(&f), to);
+		ck_assert_int_eq(fixture_append(&f, 1, 300, t0), to);
+		ck_assert_int_eq(partition_log_truncate(f.log, to), STATUS_OK);
+		fixture_run(&f);
+	}
+	fixture_close(&f, true);
+	fixture_reopen(&f, true, 4);
+	ck_assert_int_eq(fixture_check_all(&f), 4);
+	ck_assert_int_eq(partition_log_truncate_fully(f.log, 1000), STATUS_OK);
+	ck_assert_int_eq(partition_log_start_offset(f.log), 1000);
+	ck_assert_int_eq(fixture_append(&f, 1, 10, t0), 1000);
+	fixture_fini(&f);
+}
+END_TEST
+
+START_TEST(partition_log_readers_of_what_is_cut_never_see_other_records)
+{
+	struct log_fixture f;
+	struct iobuf out;
+	size_t n;
+	uint8_t before[3072], after[3072];
+	fixture_init(&f);
+	fixture_reopen(&f, false, 0);
+	for (int i = 0; i < 10; i++)
+		fixture_append(&f, 1, 200, t0 + i);
+	iobuf_init(&out);
+	ck_assert_int_eq(partition_log_read(f.log, 0, 10, 100000, true, &out, &n), STATUS_OK);
+	const struct iobuf_fragment *g = iobuf_peek_file(&out);
+	struct disk_file *file = CONTAINER_OF(g->file, struct disk_file, shared);
+	size_t got;
+	ck_assert_int_eq(disk_file_pread(file, before, n, 0, &got), STATUS_OK);
+	ck_assert_int_eq(partition_log_truncate(f.log, 5), STATUS_OK);
+	for (int i = 0; i < 10; i++)
+		fixture_append(&f, 2, 100, t0 + i);
+	fixture_run(&f);
+	ck_assert_int_eq(disk_file_pread(file, after, n, 0, &got), STATUS_OK);
+	ck_assert_uint_eq(got, n / 2); /* the end of the file */
+	ck_assert_mem_eq(before, after, got);
+	/* The same where nothing is left of the segment. */
+	ck_assert_int_eq(partition_log_truncate_fully(f.log, 0), STATUS_OK);
+	fixture_append(&f, 1, 20, t0);
+	fixture_run(&f);
+	ck_assert_int_eq(disk_file_pread(file, after, n, 0, &got), STATUS_OK);
+	ck_assert_mem_eq(before, after, got);
+	iobuf_fini(&out);
+	fixture_fini(&f);
+}
+END_TEST
+
+START_TEST(partition_log_retention_trusts_the_brokers_clock)
+{
+	struct log_fixture f;
+	fixture_init(&f);
+	f.settings.segment_bytes = 2000;
+	f.settings.retention_ms = 60000;
+	fixture_reopen(&f, false, 0);
+	for (int i = 0; i < 20; i++)
+		fixture_append(&f, 1, 400, 1000000); /* written in 1970, says the producer */
+	ck_assert_uint_eq(partition_log_apply_retention(f.log, 20), 0);
+	manual_clock_advance_us(&f.clock, (int64_t)61000 * 1000);
+	ck_assert_uint_eq(partition_log_apply_retention(f.log, 3), 0); /* never past the high watermark */
+	fixture_append(&f, 1, 400, 1000000);
+	ck_assert_uint_eq(partition_log_apply_retention(f.log, 21), 5);
+	ck_assert_int_eq(partition_log_start_offset(f.log), 20);
+	ck_assert_int_eq(fixture_check_all(&f), 21);
+	fixture_run(&f);
+	ck_assert(fixture_exists(&f, "00000000000000000000.log.deleted") && !fixture_exists(&f, "00000000000000000000.log"));
+	manual_scheduler_advance_us(f.scheduler, (int64_t)61000 * 1000);
+	ck_assert(!fixture_exists(&f, "00000000000000000000.log.deleted"));
+	/* All of it: a fresh segment stands in. */
+	ck_assert_uint_eq(partition_log_apply_retention(f.log, 21), 1);
+	ck_assert_int_eq(partition_log_start_offset(f.log), 21);
+	fixture_run(&f);
+	ck_assert_int_eq(fixture_append(&f, 1, 10, t0), 21);
+	fixture_close(&f, true);
+	fixture_reopen(&f, true, 22);
+	ck_assert_int_eq(partition_log_start_offset(f.log), 21);
+	fixture_fini(&f);
+}
+END_TEST
+
+START_TEST(partition_log_retention_by_size_and_by_log_start)
+{
+	struct log_fixture f;
+	fixture_init(&f);
+	f.settings.segment_bytes = 2000;
+	f.settings.retention_ms = -1;
+	f.settings.retention_bytes = 5000;
+	fixture_reopen(&f, false, 0);
+	for (int i = 0; i < 40; i++)
+		fixture_append(&f, 1, 400, t0);
+	int64_t size = partition_log_size_bytes(f.log);
+	unsigned removed = partition_log_apply_retention(f.log, 40);
+	ck_assert_uint_gt(removed, 0);
+	ck_assert_int_ge(partition_log_size_bytes(f.log), 5000);
+	ck_assert_int_lt(partition_log_size_bytes(f.log), 5000 + 2000);
+	ck_assert_int_lt(partition_log_size_bytes(f.log), size);
+	/* Compacted topics lose only what lies below their start. */
+	f.settings.cleanup_policy = CLEANUP_compact;
+	f.settings.retention_bytes = 0;
+	partition_log_update_settings(f.log, &f.settings);
+	ck_assert_uint_eq(partition_log_apply_retention(f.log, 40), 0);
+	ck_assert_int_eq(partition_log_set_start_offset(f.log, 41), STATUS_OFFSET_OUT_OF_RANGE);
+	ck_assert_int_eq(partition_log_set_start_offset(f.log, 38), STATUS_OK);
+	ck_assert_uint_gt(partition_log_apply_retention(f.log, 40), 0);
+	ck_assert_int_eq(partition_log_start_offset(f.log), 38);
+	fixture_run(&f);
+	fixture_fini(&f);
+}
+END_TEST
+
+START_TEST(partition_log_offset_for_time_finds_the_record)
+{
+	struct log_fixture f;
+	int64_t offset, timestamp;
+	fixture_init(&f);
+	f.settings.segment_bytes = 5000;
+	f.settings.index_interval_bytes = 500;
+	fixture_reopen(&f, false, 0);
+	for (int i = 0; i < 100; i++)
+		fixture_append(&f, 3, 50, t0 + i * 10);
+	for (int closed = 0; closed < 2; closed++) {
+		for (int64_t t = -5; t < 1010; t++) {
+			ck_assert_int_eq(partition_log_offset_for_time(f.log, t0 + t, &offset, &timestamp), STATUS_OK);
+			int64_t expected = t <= 0 ? 0 : t > 992 ? -1 : t / 10 * 3 + (t % 10 > 2 ? 3 : t % 10);
+			ck_assert_int_eq(offset, expected);
+		}
+		ck_assert_int_eq(partition_log_max_timestamp(f.log, &offset, &timestamp), STATUS_OK);
+		ck_assert_int_eq(offset, 299);
+		ck_assert_int_eq(timestamp, t0 + 992);
+		fixture_close(&f, true);
+		fixture_reopen(&f, true, 300);
+	}
+	ck_assert_int_eq(partition_log_set_start_offset(f.log, 100), STATUS_OK);
+	ck_assert_int_eq(partition_log_offset_for_time(f.log, t0, &offset, &timestamp), STATUS_OK);
+	ck_assert_int_eq(offset, 100);
+	ck_assert_int_eq(partition_log_bytes_between(f.log, 0, 100), 0);
+	ck_assert_int_eq(partition_log_bytes_between(f.log, 100, 100), 0);
+	ck_assert_int_ge(partition_log_bytes_between(f.log, 100, 300), 200 * 50);
+	fixture_fini(&f);
+}
+END_TEST
+
+START_TEST(partition_log_append_stamps_time_and_refuses_what_cannot_fit)
+{
+	struct log_fixture f;
+	struct log_append_info info;
+	size_t n;
+	fixture_init(&f);
+	f.settings.segment_bytes = 3000;
+	f.settings.message_timestamp_type = TIMESTAMP_LogAppendTime;
+	fixture_reopen(&f, false, 0);
+	ck_assert_int_eq(fixture_try_append(&f, 2, 2000, 5, 0, &info), STATUS_RECORD_LIST_TOO_LARGE);
+	ck_assert_int_eq(fixture_try_append(&f, 2, 100, 5, 3, &info), STATUS_OK);
+	ck_assert_int_eq(info.log_append_time_ms, t0);
+	uint8_t *p = fixture_read(&f, 0, 2, 1, true, &n);
+	struct record_batch b;
+	ck_assert_int_eq(record_batch_parse(slice_of(p, n), &b), STATUS_OK);
+	ck_assert_int_eq(record_batch_check_crc(&b), STATUS_OK);
+	ck_assert_int_eq(b.max_timestamp, t0);
+	ck_assert_int_eq(b.leader_epoch, 3);
+	ck_assert((b.attributes & RECORD_BATCH_LOG_APPEND_TIME) != 0);
+	ck_assert_int_eq(partition_log_latest_epoch(f.log), 3);
+	free(p);
+	fixture_fini(&f);
+}
+END_TEST
+
+START_TEST(partition_log_follower_takes_batches_as_they_are)
+{
+	struct log_fixture leader, follower;
+	size_t n;
+	int64_t last;
+	fixture_init(&leader);
+	fixture_init(&follower);
+	follower.settings.segment_bytes = 3000;
+	fixture_reopen(&leader, false, 0);
+	fixture_reopen(&follower, false, 0);
+	ck_assert_int_eq(partition_log_start_leader_epoch(leader.log, 6), STATUS_OK);
+	for (int i = 0; i < 50; i++)
+		fixture_append(&leader, 1 + i % 4, 100, t0 + i);
+	int64_t end = partition_log_end_offset(leader.log);
+	uint8_t *p = fixture_read(&leader, 0, end, SIZE_MAX, true, &n);
+	ck_assert_int_eq(partition_log_append_as_follower(follower.log, slice_of(p, n - 10), &last), STATUS_OK);
+	ck_assert_int_lt(last, end - 1);
+	ck_assert_int_eq(partition_log_end_offset(follower.log), last + 1);
+	ck_assert_int_eq(partition_log_append_as_follower(follower.log, slice_of(p, n), &last), STATUS_OFFSET_OUT_OF_RANGE);
+	free(p);
+	p = fixture_read(&leader, last + 1, end, SIZE_MAX, true, &n);
+	p[n - 1] ^= 1;
+	ck_assert_int_eq(partition_log_append_as_follower(follower.log, slice_of(p, n), &last), STATUS_CORRUPT_MESSAGE);
+	p[n - 1] ^= 1;
+	ck_assert_int_eq(partition_log_append_as_follower(follower.log, slice_of(p, n), &last), STATUS_OK);
+	free(p);
+	ck_assert_int_eq(fixture_check_all(&follower), end);
+	ck_assert_int_eq(partition_log_latest_epoch(follower.log), 6);
+	fixture_fini(&leader);
+	fixture_fini(&follower);
+}
+END_TEST
+
+/* The same fixture on a disk that can fail. */
+static struct sim_disk *simulated(struct log_fixture *f)
+{
+	fixture_init(f);
+	struct sim_disk *sim = sim_disk_new(7, &f->clock.clock);
+	sim_disk_prepare_directory(sim, f->directory);
+	f->env.disk = sim_disk_disk(sim);
+	fixture_reopen(f, false, 0);
+	return sim;
+}
+
+START_TEST(partition_log_full_disk_is_an_answer)
+{
+	struct log_fixture f;
+	struct log_append_info info;
+	struct sim_disk *sim = simulated(&f);
+	for (int i = 0; i < 20; i++)
+		fixture_append(&f, 1, 100, t0);
+	sim_disk_set_capacity(sim, sim_disk_used_bytes(sim) + 50);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(fixture_try_append(&f, 1, 100, t0, 0, &info), STATUS_NO_SPACE);
+	ck_assert_int_eq(fixture_check_all(&f), 20);
+	partition_log_flush(f.log);
+	fixture_run(&f);
+	ck_assert_int_eq(partition_log_flushed_offset(f.log), 20);
+	fixture_kill(&f);
+	fixture_reopen(&f, false, 0); /* starts without a byte free */
+	ck_assert_int_eq(fixture_check_all(&f), 20);
+	sim_disk_set_capacity(sim, INT64_MAX);
+	ck_assert_int_eq(fixture_append(&f, 1, 100, t0), 20);
+	fixture_fini(&f);
+	sim_disk_free(sim);
+}
+END_TEST
+
+static void remember(void *arg, enum status s)
+{
+	enum status *status = arg;
+	*status = s;
+}
+
+START_TEST(partition_log_failed_fsync_fences_for_good)
+{
+	struct log_fixture f;
+	struct log_append_info info;
+	enum status told = STATUS_OK;
+	struct sim_disk *sim = simulated(&f);
+	partition_log_on_flushed(f.log, remember, &told);
+	fixture_append(&f, 1, 100, t0);
+	partition_log_flush(f.log);
+	fixture_run(&f);
+	ck_assert_int_eq(partition_log_flushed_offset(f.log), 1);
+	fixture_append(&f, 1, 100, t0);
+	sim_disk_fail(sim, SIM_DISK_FDATASYNC, 1, STATUS_IO);
+	partition_log_flush(f.log);
+	fixture_run(&f);
+	ck_assert_int_eq(told, STATUS_IO);
+	ck_assert(partition_log_is_fenced(f.log));
+	ck_assert_int_eq(partition_log_flushed_offset(f.log), 1);
+	/* The next fsync would succeed, and lie. */
+	partition_log_flush(f.log);
+	fixture_run(&f);
+	ck_assert_int_eq(partition_log_flushed_offset(f.log), 1);
+	ck_assert_int_eq(fixture_try_append(&f, 1, 100, t0, 0, &info), STATUS_FENCED_LOG);
+	ck_assert_int_eq(fixture_check_all(&f), 2); /* reading goes on */
+	fixture_close(&f, true);
+	ck_assert_int_eq(f.closed, STATUS_FENCED_LOG);
+	/* The marker of a clean stop does not hold for this one. */
+	fixture_reopen(&f, true, 1);
+	ck_assert_int_eq(partition_log_flushed_offset(f.log), 1);
+	fixture_fini(&f);
+	sim_disk_free(sim);
+}
+END_TEST
+
+START_TEST(partition_log_any_failing_call_leaves_a_log_that_opens)
+{
+	for (uint64_t nth = 1; nth < 400; nth++) {
+		struct log_fixture f;
+		fixture_init(&f);
+		f.settings.segment_bytes = 1500;
+		struct sim_disk *sim = sim_disk_new(nth, &f.clock.clock);
+		sim_disk_prepare_directory(sim, f.directory);
+		f.env.disk = sim_disk_disk(sim);
+		sim_disk_fail(sim, SIM_DISK_ANY, nth, nth % 2 == 0 ? STATUS_IO : STATUS_NO_SPACE);
+		int64_t flushed = 0;
+		if (fixture_open(&f, false, 0) == STATUS_OK) {
+			struct log_append_info info;
+			for (int i = 0; i < 12; i++) {
+				(void)fixture_try_append(&f, 1, 300, t0, 0, &info);
+				partition_log_flush(f.log);
+				fixture_run(&f);
+				flushed = partition_log_flushed_offset(f.log);
+				if (i == 8 && partition_log_end_offset(f.log) > 2)
+					(void)!partition_log_truncate(f.log, partition_log_end_offset(f.log) - 2);
+				if (i == 10)
+					(void)partition_log_apply_retention(f.log, 3);
+			}
+			fixture_close(&f, nth % 3 == 0);
+		}
+		bool hit = sim_disk_fault_hit(sim);
+		sim_disk_disarm(sim);
+		fixture_reopen(&f, false, 0);
+		ck_assert_int_ge(fixture_check_all(&f), flushed);
+		fixture_fini(&f);
+		sim_disk_free(sim);
+		if (!hit)
+			break; /* every call of the scenario has failed once */
+		ck_assert_uint_lt(nth, 399);
+	}
+}
+END_TEST
+
 UNIT_MAIN("partition_log", partition_log_append_then_read_returns_the_bytes, partition_log_read_keeps_to_its_limits,
-	partition_log_flush_moves_flushed_offset_and_tells, partition_log_rolls_by_size_and_time_and_reopens)
+	partition_log_flush_moves_flushed_offset_and_tells, partition_log_rolls_by_size_and_time_and_reopens,
+	partition_log_truncate_cuts_whole_batches_and_goes_on, partition_log_readers_of_what_is_cut_never_see_other_records,
+	partition_log_retention_trusts_the_brokers_clock, partition_log_retention_by_size_and_by_log_start,
+	partition_log_offset_for_time_finds_the_record, partition_log_append_stamps_time_and_refuses_what_cannot_fit,
+	partition_log_follower_takes_batches_as_they_are, partition_log_full_disk_is_an_answer,
+	partition_log_failed_fsync_fences_for_good, partition_log_any_failing_call_leaves_a_log_that_opens)
