@@ -11,3 +11,6 @@ tests_unit_test_net_input_SOURCES = tests/unit/test_net_input.c tests/unit/unit.
 tests_unit_test_net_input_LDADD = $(UNIT_LIBS)
 tests_unit_test_peer_connection_SOURCES = tests/unit/test_peer_connection.c tests/unit/net_rig.h tests/unit/unit.h
 tests_unit_test_peer_connection_LDADD = $(UNIT_LIBS)
+
+THREADED_TESTS += tests/unit/test_event_loop tests/unit/test_loop_group tests/unit/test_net_connection \
+	tests/unit/test_peer_connection

@@ -20,3 +20,5 @@ UNIT_TESTS += tests/unit/test_zk_standalone
 tests_unit_test_zk_standalone_SOURCES = tests/unit/test_zk_standalone.c tests/unit/zk_manual.h tests/unit/unit.h
 tests_unit_test_zk_standalone_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/zk_fixture.sh
+
+THREADED_TESTS += tests/unit/test_zk_session tests/unit/test_zk_client
