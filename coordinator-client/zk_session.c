@@ -14,7 +14,8 @@
 enum {
 	QUEUE_MAX = 100000,           /* requests kept back while connected: the ensemble is slow */
 	RETRY_MS = 1000,              /* after a handle could not be opened (names not resolved) */
-	ATTEMPT_MS = 2000,            /* for a first connection, before another server is tried */
+	ATTEMPT_MS = 2000,            /* for a connection, before another server is tried; doubled after each round */
+	SAMPLE_MS = 250,              /* how often a handle that is not connected is looked at */
 	SESSION_TIMEOUT_MS_MIN = 100,
 };
 
@@ -40,7 +41,9 @@ struct zk_session {
 	int64_t last_sent_us;
 	struct loop_timer beat_timer;    /* keeps contact; fences */
 	struct loop_timer waiting_timer; /* deadlines of waiting requests */
-	struct loop_timer attempt_timer; /* a first connection, or another try to open a handle */
+	struct loop_timer attempt_timer; /* a connection takes too long, or another try to open a handle */
+	int32_t attempt_ms, stuck_ms;
+	size_t attempts; /* since the last connection */
 	void (*closed)(void *arg);
 	void *closed_arg;
 	bool closing, done;
@@ -133,6 +136,22 @@ static void *open_thread(void *arg)
 	return NULL;
 }
 
+/* A server may take the connection and never answer: one that hangs, and a ZooKeeper that is just starting loses the request at
+ * times. The library waits two thirds of the session timeout for it. A list of servers without the present one makes it let
+ * go; then it gets the right list again. The address is one no server can have (the library compares addresses without ports);
+ * its thread sleeps meanwhile, and if it does not, it is refused. */
+static void *kick_thread(void *arg)
+{
+	struct zk_handle *h = arg;
+	int rc = zoo_set_servers(h->zh, "255.255.255.255:1");
+	if (rc == ZOK)
+		rc = zoo_set_servers(h->zh, h->next_hosts);
+	for (int i = 0; i < 3 && rc != ZOK; i++)
+		rc = zoo_set_servers(h->zh, h->next_hosts);
+	scheduler_post(zk_session_scheduler(h->session), &h->kicked);
+	return NULL;
+}
+
 static void *close_thread(void *arg)
 {
 	struct zk_handle *h = arg;
@@ -162,6 +181,7 @@ static void start_thread(void *(*run)(void *), struct zk_handle *h)
 
 static void finish(struct zk_session *s);
 static void opened(struct task *task);
+static void kicked(struct task *task);
 static void closed(struct task *task);
 
 /* All servers, beginning with another one each time. */
@@ -178,6 +198,36 @@ static char *hosts_in_order(struct zk_session *s)
 	return all;
 }
 
+static void attempt_arm(struct zk_session *s)
+{
+	scheduler_timer_arm(s->base.client.scheduler, &s->attempt_timer, (int64_t)SAMPLE_MS * 1000);
+}
+
+/* Sooner when there are many servers to try within the session timeout. */
+static void attempt_reset(struct zk_session *s)
+{
+	int share_ms = s->timeout_ms / (int)(s->host_count + 1);
+	s->attempt_ms = share_ms < ATTEMPT_MS ? share_ms : ATTEMPT_MS;
+	s->attempts = 0;
+	s->stuck_ms = 0;
+	scheduler_timer_cancel(s->base.client.scheduler, &s->attempt_timer);
+}
+
+/* Has one attempt to connect been under way for too long? Refused ones are over at once, and the library waits on its own. */
+static bool is_stuck(struct zk_session *s, struct zk_handle *h)
+{
+	int state = zoo_state(h->zh);
+	bool trying = state == ZOO_CONNECTING_STATE || state == ZOO_ASSOCIATING_STATE;
+	s->stuck_ms = trying ? s->stuck_ms + SAMPLE_MS : 0;
+	if (s->stuck_ms < s->attempt_ms)
+		return false;
+	s->stuck_ms = 0;
+	/* A slow ensemble gets more time, but only when every server had its turn. */
+	if (++s->attempts % s->host_count == 0)
+		s->attempt_ms = s->attempt_ms * 2 < s->timeout_ms ? s->attempt_ms * 2 : s->timeout_ms;
+	return true;
+}
+
 static void handle_open(struct zk_session *s)
 {
 	expect(s->handle == NULL && !s->closing);
@@ -186,14 +236,12 @@ static void handle_open(struct zk_session *s)
 	h->session = s;
 	h->hosts = hosts_in_order(s);
 	task_init(&h->opened, "zk_session_opened", opened);
+	task_init(&h->kicked, "zk_session_kicked", kicked);
 	task_init(&h->closed, "zk_session_closed", closed);
 	s->handle = h;
 	s->handle_count++;
 	start_thread(open_thread, h);
-	int attempt_ms = s->timeout_ms / (int)s->host_count;
-	attempt_ms = attempt_ms < ATTEMPT_MS ? attempt_ms : ATTEMPT_MS;
-	if (s->host_count > 1)
-		scheduler_timer_arm(s->base.client.scheduler, &s->attempt_timer, (int64_t)attempt_ms * 1000);
+	attempt_arm(s);
 }
 
 /* From now on nothing this handle brings counts. */
@@ -208,7 +256,7 @@ static void handle_leave(struct zk_session *s)
 	h->is_connected = false;
 	scheduler_timer_cancel(s->base.client.scheduler, &s->beat_timer);
 	scheduler_timer_cancel(s->base.client.scheduler, &s->attempt_timer);
-	if (h->is_open)
+	if (h->is_open && !h->is_kicked)
 		start_thread(close_thread, h);
 }
 
@@ -218,6 +266,7 @@ static void handle_free(struct zk_handle *h)
 	expect(s->handle != h && s->handle_count > 0);
 	s->handle_count--;
 	free(h->hosts);
+	free(h->next_hosts);
 	h->magic = 0;
 	free(h);
 	finish(s);
@@ -260,24 +309,51 @@ static void opened(struct task *task)
 	maybe_connected(s);
 }
 
-/* No first connection in time: a server that does not even refuse would hold the library up for two thirds of the session
- * timeout. Nothing is lost with a handle that has no session yet. */
+static void kicked(struct task *task)
+{
+	struct zk_handle *h = CONTAINER_OF(task, struct zk_handle, kicked);
+	CHECK_MAGIC(zk_handle, h);
+	struct zk_session *s = h->session;
+	expect(h->is_kicked);
+	h->is_kicked = false;
+	if (h->is_closing)
+		start_thread(close_thread, h);
+	else if (!h->is_connected) /* the library's thread sleeps: a request wakes it */
+		(void)zk_flight_send_probe(h, ZK_FLIGHT_PROBE, "/");
+	expect(s->handle == h || h->is_closing);
+}
+
+static void handle_kick(struct zk_handle *h)
+{
+	expect(h->is_open && !h->is_kicked);
+	h->is_kicked = true;
+	free(h->next_hosts);
+	h->next_hosts = hosts_in_order(h->session);
+	start_thread(kick_thread, h);
+}
+
+/* Looks after a handle that is not connected. One that has no session yet is simply replaced; one that has goes on with another
+ * server. */
 static void attempt_over(struct loop_timer *timer)
 {
 	struct zk_session *s = CONTAINER_OF(timer, struct zk_session, attempt_timer);
 	CHECK_MAGIC(zk_session, s);
-	if (s->closing || s->base.client.state != ZK_STATE_CONNECTING)
+	struct zk_handle *h = s->handle;
+	if (s->closing || s->base.client.state != ZK_STATE_CONNECTING || (h != NULL && h->is_connected))
 		return;
-	if (s->handle != NULL) {
-		if (s->handle->had_session)
-			return;
-		if (!s->handle->is_open) { /* names are being resolved: one thread at a time does that */
-			scheduler_timer_arm(s->base.client.scheduler, timer, (int64_t)RETRY_MS * 1000);
-			return;
-		}
-		handle_leave(s);
+	if (h == NULL) {
+		handle_open(s);
+		return;
 	}
-	handle_open(s);
+	attempt_arm(s);
+	if (!h->is_open || h->is_kicked || !is_stuck(s, h))
+		return; /* names being resolved: one thread at a time does that */
+	if (h->had_session) {
+		handle_kick(h);
+	} else {
+		handle_leave(s);
+		handle_open(s);
+	}
 }
 
 /* --- answers given here ------------------------------------------------ */
@@ -480,7 +556,7 @@ static void handle_connected(struct zk_session *s, const struct event_mail *m)
 	}
 	c->negotiated_timeout_ms = m->timeout_ms > 0 ? m->timeout_ms : s->timeout_ms;
 	s->contact_us = m->at_us;
-	scheduler_timer_cancel(c->scheduler, &s->attempt_timer);
+	attempt_reset(s);
 	beat_arm(s);
 	maybe_connected(s);
 }
@@ -497,6 +573,10 @@ static void session_event(struct zk_session *s, const struct event_mail *m)
 		end_session(s, ZK_STATE_AUTH_FAILED, STATUS_NO_AUTH);
 	} else if (s->handle->is_connected) {
 		s->handle->is_connected = false;
+		/* The library goes on to the one after; a kick, should it be needed, to the one after that. */
+		s->first_host = (s->first_host + 1) % s->host_count;
+		attempt_reset(s);
+		attempt_arm(s);
 		if (s->base.client.state == ZK_STATE_CONNECTED)
 			zk_base_set_state(&s->base, ZK_STATE_CONNECTING);
 	}
@@ -600,6 +680,7 @@ static void reconnect(struct zk_client *c)
 			return; /* someone who was told did it */
 	}
 	zk_base_set_state(&s->base, ZK_STATE_CONNECTING);
+	attempt_reset(s);
 	if (s->handle == NULL && !s->closing && c->state == ZK_STATE_CONNECTING)
 		handle_open(s);
 }
@@ -761,6 +842,7 @@ enum status zk_session_open(struct scheduler *scheduler, const struct zk_session
 	struct random dice;
 	random_seed_system(&dice);
 	s->first_host = (size_t)random_below(&dice, s->host_count);
+	attempt_reset(s);
 	zoo_deterministic_conn_order(1);
 	zoo_set_debug_level(ZOO_LOG_LEVEL_WARN);
 	handle_open(s);

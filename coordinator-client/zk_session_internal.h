@@ -11,9 +11,11 @@ struct zk_handle {
 	struct zk_session *session;
 	zhandle_t *zh;     /* set by the opening thread before it posts opened */
 	char *hosts;       /* in the order to be tried */
+	char *next_hosts;  /* kicked: the order from now on */
 	int open_errno;
-	struct task opened, closed;
+	struct task opened, kicked, closed;
 	bool is_open, is_connected, is_prepared, is_closing; /* prepared: the chroot is there */
+	bool is_kicked; /* a thread makes it let go of a silent server */
 	bool had_session;
 };
 

@@ -246,6 +246,33 @@ START_TEST(zk_session_tries_another_server_when_the_first_is_silent)
 }
 END_TEST
 
+START_TEST(zk_session_lets_go_of_a_silent_server_in_its_session)
+{
+	struct ensemble z;
+	int port;
+	ensemble_start(&z, "1");
+	int fd = silent_server(&port);
+	struct zk_fixture *x = zk_fixture_new(ZK_FIXTURE_SESSION, "");
+	char connect[300];
+	snprintf(connect, sizeof(connect), "127.0.0.1:%d,%s", port, z.connect);
+	struct zk_client *c = zk_fixture_begin_at(x, connect, 18000);
+	zk_fixture_wait_state(x, c, ZK_STATE_CONNECTED);
+	int64_t id = c->session_id;
+	run(&z, "stop", "1");
+	run(&z, "restart", "1");
+	zk_fixture_wait_state(x, c, ZK_STATE_CONNECTING); /* and the library went on to the silent one */
+	int64_t from = now_ms();
+	zk_fixture_wait_state(x, c, ZK_STATE_CONNECTED);
+	printf("let go of a silent server after %lld ms\n", (long long)(now_ms() - from));
+	ck_assert_int_lt(now_ms() - from, 8000);
+	ck_assert_int_eq(c->session_id, id);
+	ck_assert_int_eq(zk_do_exists(x, c, "/", NULL)->status, STATUS_OK);
+	close(fd);
+	zk_fixture_free(x);
+	ensemble_stop(&z);
+}
+END_TEST
+
 START_TEST(zk_session_many_requests_are_answered_in_order)
 {
 	enum { MANY = 5000 };
@@ -299,24 +326,31 @@ START_TEST(zk_session_moves_to_another_server_of_the_ensemble)
 }
 END_TEST
 
+/* Each in a case of its own: CK_RUN_CASE=<name> runs one. */
+static void add(Suite *suite, const TTest *test)
+{
+	TCase *tc = tcase_create(test->name);
+	tcase_set_timeout(tc, 120);
+	tcase_add_test(tc, test);
+	suite_add_tcase(suite, tc);
+}
+
 int main(void)
 {
 	Suite *suite = suite_create("zk_session");
-	TCase *tc = tcase_create("zk_session");
-	tcase_set_timeout(tc, 120);
-	tcase_add_test(tc, zk_session_connect_strings_are_checked);
-	tcase_add_test(tc, zk_session_options_are_checked);
-	tcase_add_test(tc, zk_session_without_a_server_keeps_trying_and_closes);
+	add(suite, zk_session_connect_strings_are_checked);
+	add(suite, zk_session_options_are_checked);
+	add(suite, zk_session_without_a_server_keeps_trying_and_closes);
 	if (script() != NULL) {
-		tcase_add_test(tc, zk_session_unresolvable_name_does_not_hold_the_loop_up);
-		tcase_add_test(tc, zk_session_connects_at_once);
-		tcase_add_test(tc, zk_session_survives_a_restart_of_its_server);
-		tcase_add_test(tc, zk_session_fences_itself_when_the_server_is_silent);
-		tcase_add_test(tc, zk_session_tries_another_server_when_the_first_is_silent);
-		tcase_add_test(tc, zk_session_many_requests_are_answered_in_order);
-		tcase_add_test(tc, zk_session_moves_to_another_server_of_the_ensemble);
+		add(suite, zk_session_unresolvable_name_does_not_hold_the_loop_up);
+		add(suite, zk_session_connects_at_once);
+		add(suite, zk_session_survives_a_restart_of_its_server);
+		add(suite, zk_session_fences_itself_when_the_server_is_silent);
+		add(suite, zk_session_tries_another_server_when_the_first_is_silent);
+		add(suite, zk_session_lets_go_of_a_silent_server_in_its_session);
+		add(suite, zk_session_many_requests_are_answered_in_order);
+		add(suite, zk_session_moves_to_another_server_of_the_ensemble);
 	}
-	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	int failed = srunner_ntests_failed(runner);
