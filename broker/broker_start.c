@@ -21,10 +21,35 @@ static bool disk_full(void *arg)
 	return b->logs != NULL && log_manager_disk_full(b->logs);
 }
 
+/* A replica lost its log on its own loop; which directory that was is known on the cluster loop. */
+struct broker_failed_log {
+	struct task task;
+	struct broker *broker;
+	struct topic_partition tp;
+	enum status why;
+};
+
+static void log_failed(struct task *t)
+{
+	struct broker_failed_log *f = CONTAINER_OF(t, struct broker_failed_log, task);
+	int64_t high_watermark;
+	struct log_manager *logs = f->broker->logs;
+	struct partition_log *log = logs == NULL ? NULL : log_manager_find(logs, &f->tp, &high_watermark);
+	if (log != NULL)
+		log_manager_directory_failed(logs, partition_log_directory(log), f->why);
+	free(f);
+}
+
 static void partition_failed(void *arg, const struct topic_partition *tp, enum status why)
 {
-	(void)CAST(broker, arg);
+	struct broker *b = CAST(broker, arg);
 	diag_error("partition_offline", "topic=%s partition=%d cause=%s", tp->topic, tp->partition, status_name(why));
+	if (why != STATUS_IO && why != STATUS_FENCED_LOG)
+		return; /* damage of one log says nothing of its disk */
+	struct broker_failed_log *f = check_calloc(1, sizeof(*f));
+	*f = (struct broker_failed_log){.broker = b, .tp = *tp, .why = why};
+	task_init(&f->task, "log_failed", log_failed);
+	scheduler_post(b->cluster, &f->task);
 }
 
 static void directory_failed(void *arg, const char *directory, enum status why)
@@ -390,6 +415,8 @@ static void session_expired(struct broker *b)
 void broker_start_zk_state(void *arg, enum zk_state state)
 {
 	struct broker *b = CAST(broker, arg);
+	if (state == ZK_STATE_CONNECTING && atomic_load(&b->zk_state) == ZK_STATE_CONNECTED)
+		metrics_add(METRIC_zk_disconnects, 1);
 	atomic_store(&b->zk_state, (int)state);
 	if (b->stop_requested || broker_phase_of(b) >= BROKER_STOPPING)
 		return;

@@ -74,7 +74,9 @@ static void readyz(struct evhttp_request *request, void *arg)
 
 static void reply_json(struct evhttp_request *request, json_t *json)
 {
-	char *text = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2));
+	char *dumped = json == NULL ? NULL : json_dumps(json, JSON_INDENT(2));
+	char *text = dumped == NULL ? NULL : check_asprintf("%s\n", dumped);
+	free(dumped);
 	json_decref(json);
 	if (text == NULL)
 		evhttp_send_error(request, HTTP_INTERNAL, "no memory");

@@ -1,6 +1,7 @@
 #include "service/produce_service.h"
 
 #include "base/metrics.h"
+#include "service/produce_recompress.h"
 #include "service/service_message.h"
 #include "service/topic_settings_cache.h"
 
@@ -46,6 +47,16 @@ static char *explain(struct produce_entry *e, enum status s, const struct record
 	return service_message_partition(a, &e->part.tp, s);
 }
 
+static enum status recompress(struct produce_entry *e, const struct topic_settings *t, const struct record_batch_limits *l)
+{
+	TRY(produce_recompress(&e->batch, t->compression_type, l->max_inflated_bytes, &e->rebuilt));
+	if (e->batch.data.n <= l->max_message_bytes)
+		return STATUS_OK;
+	record_batch_builder_free(e->rebuilt);
+	e->rebuilt = NULL;
+	return STATUS_MESSAGE_TOO_LARGE;
+}
+
 static enum status validate(struct produce_entry *e, const struct image_topic *topic)
 {
 	struct produce_request *r = e->request;
@@ -54,6 +65,8 @@ static enum status validate(struct produce_entry *e, const struct image_topic *t
 	struct record_batch_limits limits = limits_of(e, t);
 	int32_t first_bad = -1;
 	enum status s = record_batch_validate(e->records, &limits, &e->batch, &first_bad);
+	if (s == STATUS_OK && produce_recompress_needed(&e->batch, t->compression_type))
+		s = recompress(e, t, &limits);
 	if (s != STATUS_OK)
 		fail(e, s, explain(e, s, &limits, first_bad));
 	return s;
@@ -70,13 +83,16 @@ static void entry_done(struct produce_part *p)
 {
 	struct produce_entry *e = p->arg;
 	struct produce_request *r = CAST(produce_request, e->request);
+	size_t stored_bytes = e->batch.data.n;
+	record_batch_builder_free(e->rebuilt);
+	e->rebuilt = NULL;
 	if (p->status == STATUS_OK) {
 		e->status = STATUS_OK;
 		e->base_offset = p->base_offset;
 		e->log_append_time_ms = p->log_append_time_ms;
 		e->log_start_offset = p->log_start_offset;
 		metrics_add(METRIC_records_in, e->batch.record_count);
-		metrics_add(METRIC_bytes_in, (int64_t)e->records.n);
+		metrics_add(METRIC_bytes_in, (int64_t)stored_bytes);
 	} else {
 		enum status s = p->status;
 		/* The image knows the partition, or it would not have been asked. */
@@ -100,6 +116,7 @@ static void start_entry(struct produce_request *r, struct produce_entry *e)
 	struct service_partition found;
 	char *message = NULL;
 	e->request = r;
+	e->rebuilt = NULL;
 	e->part = (struct produce_part){.home = r->service->scheduler, .leader = -1, .leader_epoch_now = -1};
 	e->leader = (struct leader_hint){.broker_id = -1, .leader_epoch = -1};
 	if (!acks_are_known(r->acks)) {

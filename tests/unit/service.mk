@@ -12,3 +12,11 @@ tests_unit_test_produce_service_SOURCES = tests/unit/test_produce_service.c $(SE
 tests_unit_test_produce_service_LDADD = $(SERVICE_TEST_LIBS)
 tests_unit_test_fetch_service_SOURCES = tests/unit/test_fetch_service.c $(SERVICE_FIXTURE)
 tests_unit_test_fetch_service_LDADD = $(SERVICE_TEST_LIBS)
+UNIT_TESTS += tests/unit/test_service_threads
+tests_unit_test_service_threads_SOURCES = tests/unit/test_service_threads.c tests/unit/unit.h
+tests_unit_test_service_threads_LDADD = $(SERVICE_TEST_LIBS)
+THREADED_TESTS += tests/unit/test_service_threads
+# topic_admin is faked by the test: libzk is not linked.
+UNIT_TESTS += tests/unit/test_admin_service
+tests_unit_test_admin_service_SOURCES = tests/unit/test_admin_service.c $(SERVICE_FIXTURE)
+tests_unit_test_admin_service_LDADD = libservice.a libcluster.a libstorage.a libruntime.a libconfig.a libbase.a $(SYSTEM_LIBS) $(CHECK_LIBS)

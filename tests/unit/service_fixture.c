@@ -24,6 +24,15 @@ static struct image_topic *topic_keys(void)
 	return image_topic_new(&t);
 }
 
+static struct image_topic *topic_packed(void)
+{
+	const struct image_partition partition = {
+		.partition = 0, .leader = 1, .replicas = only_1, .isr = only_1, .replica_count = 1, .isr_count = 1};
+	const struct image_config config = {.key = "compression.type", .value = "zstd"};
+	struct image_topic t = {.name = "packed", .id = {.b = {3}}, .partitions = &partition, .partition_count = 1, .configs = &config, .config_count = 1};
+	return image_topic_new(&t);
+}
+
 static void post_image(struct service_fixture *f, int64_t version, int32_t leader, int32_t leader_epoch)
 {
 	const struct image_endpoint first[] = {{.listener = "PLAINTEXT", .host = "one", .port = 9091}, {.listener = "INSIDE", .host = "10.0.0.1", .port = 19091}};
@@ -32,9 +41,9 @@ static void post_image(struct service_fixture *f, int64_t version, int32_t leade
 		{.id = 1, .epoch = 10, .endpoints = first, .endpoint_count = 2},
 		{.id = 2, .epoch = 20, .endpoints = second, .endpoint_count = 2},
 	};
-	struct image_topic *topics[] = {topic_orders(leader, leader_epoch), topic_keys()};
+	struct image_topic *topics[] = {topic_orders(leader, leader_epoch), topic_keys(), topic_packed()};
 	struct cluster_image_draft draft = {.version = version, .cluster_id = "c", .controller_id = 2, .controller_epoch = 1,
-		.brokers = brokers, .broker_count = 2, .topics = topics, .topic_count = 2};
+		.brokers = brokers, .broker_count = 2, .topics = topics, .topic_count = 3};
 	cluster_image_holder_post(f->images, cluster_image_new(&draft));
 	(void)manual_scheduler_run(f->manual);
 }

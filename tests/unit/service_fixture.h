@@ -1,5 +1,6 @@
 /* A service loop over a manual scheduler and a small cluster: broker 1 (this one) and 2; topic "orders" with partitions 0 (led by
- * 1), 1 (led by 2), 2 (no leader); topic "keys", compacted, partition 0 led by 1. */
+ * 1), 1 (led by 2), 2 (no leader); topic "keys", compacted, partition 0 led by 1;
+ * topic "packed" with compression.type=zstd. */
 #ifndef TESTS_UNIT_SERVICE_FIXTURE_H
 #define TESTS_UNIT_SERVICE_FIXTURE_H
 

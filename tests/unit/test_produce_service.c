@@ -212,6 +212,33 @@ START_TEST(produce_service_topic_settings_are_those_of_the_image)
 }
 END_TEST
 
+START_TEST(produce_service_batch_is_stored_in_the_codec_its_topic_demands)
+{
+	set_up();
+	struct produce_entry entry = {.topic = "packed", .partition = 0, .records = batch_of("k", 5000)};
+	size_t came = entry.records.n;
+	struct produce_request r = request_of(&entry, 1, 1);
+	produce_service_start(&r);
+	ck_assert_uint_eq(part_count, 1);
+	const struct record_batch *stored = parts[0]->batch;
+	ck_assert_int_eq((int)record_batch_codec(stored), COMPRESSION_zstd);
+	ck_assert_uint_lt(stored->data.n, came);
+	ck_assert_int_eq(stored->record_count, 1);
+	ck_assert_int_eq(stored->max_timestamp, 1700000000000);
+	ck_assert_int_eq(record_batch_check_crc(stored), STATUS_OK);
+	struct record_iterator it;
+	struct record record;
+	ck_assert_int_eq(record_iterator_init(&it, stored, 10000), STATUS_OK);
+	ck_assert_int_eq(record_iterator_next(&it, &record), STATUS_OK);
+	ck_assert(slice_equal(record.key, slice_of_str("k")));
+	ck_assert_uint_eq(record.value.n, 5000);
+	record_iterator_fini(&it);
+	answer_part(0, STATUS_OK, 3);
+	ck_assert_int_eq(entry.base_offset, 3);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(produce_service_unknown_acks_are_refused)
 {
 	set_up();
@@ -275,5 +302,5 @@ UNIT_MAIN("produce_service", produce_service_answers_when_every_partition_has, p
 	produce_service_unknown_partition_is_refused, produce_service_wrong_broker_is_told_where_to_go,
 	produce_service_replica_that_knows_a_newer_leader_is_believed, produce_service_image_that_moved_meanwhile_is_used_for_the_hint,
 	produce_service_damaged_batch_is_not_appended_and_others_are, produce_service_topic_settings_are_those_of_the_image,
-	produce_service_unknown_acks_are_refused, produce_service_empty_request_is_answered,
+	produce_service_batch_is_stored_in_the_codec_its_topic_demands, produce_service_unknown_acks_are_refused, produce_service_empty_request_is_answered,
 	produce_service_requests_reach_the_owner_in_order, produce_service_flood_of_wrong_names_stops_searching_for_similar_ones)
