@@ -22,3 +22,7 @@ tests_unit_test_log_index_SOURCES = tests/unit/test_log_index.c $(LOG_FIXTURE)
 tests_unit_test_log_index_LDADD = $(UNIT_LIBS)
 tests_unit_test_log_recovery_SOURCES = tests/unit/test_log_recovery.c $(LOG_FIXTURE)
 tests_unit_test_log_recovery_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_log_threads
+THREADED_TESTS += tests/unit/test_log_threads
+tests_unit_test_log_threads_SOURCES = tests/unit/test_log_threads.c $(LOG_FIXTURE)
+tests_unit_test_log_threads_LDADD = $(UNIT_LIBS)
