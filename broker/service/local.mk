@@ -8,7 +8,6 @@ libservice_a_SOURCES = \
 	broker/service/fetch_service.c broker/service/fetch_service.h \
 	broker/service/leader_hint.c broker/service/leader_hint.h \
 	broker/service/metadata_service.c broker/service/metadata_service.h \
-	broker/service/produce_recompress.c broker/service/produce_recompress.h \
 	broker/service/produce_service.c broker/service/produce_service.h \
 	broker/service/service_loop.c broker/service/service_loop.h \
 	broker/service/service_message.c broker/service/service_message.h \

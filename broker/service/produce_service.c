@@ -1,9 +1,9 @@
 #include "service/produce_service.h"
 
 #include "base/metrics.h"
-#include "service/produce_recompress.h"
 #include "service/service_message.h"
 #include "service/topic_settings_cache.h"
+#include "storage/record_rewrite.h"
 
 MAGIC(produce_request, 0x50524f44);
 
@@ -47,13 +47,21 @@ static char *explain(struct produce_entry *e, enum status s, const struct record
 	return service_message_partition(a, &e->part.tp, s);
 }
 
+static void drop_rewritten(struct produce_entry *e)
+{
+	if (e->rewritten != NULL)
+		iobuf_block_shared_unref(e->rewritten);
+	e->rewritten = NULL;
+}
+
 static enum status recompress(struct produce_entry *e, const struct topic_settings *t, const struct record_batch_limits *l)
 {
-	TRY(produce_recompress(&e->batch, t->compression_type, l->max_inflated_bytes, &e->rebuilt));
-	if (e->batch.data.n <= l->max_message_bytes)
+	struct record_batch rewritten;
+	TRY(record_rewrite_batch(&e->batch, t->compression_type, l->max_inflated_bytes, &e->rewritten, &rewritten));
+	e->batch = rewritten;
+	if (rewritten.data.n <= l->max_message_bytes)
 		return STATUS_OK;
-	record_batch_builder_free(e->rebuilt);
-	e->rebuilt = NULL;
+	drop_rewritten(e);
 	return STATUS_MESSAGE_TOO_LARGE;
 }
 
@@ -65,7 +73,7 @@ static enum status validate(struct produce_entry *e, const struct image_topic *t
 	struct record_batch_limits limits = limits_of(e, t);
 	int32_t first_bad = -1;
 	enum status s = record_batch_validate(e->records, &limits, &e->batch, &first_bad);
-	if (s == STATUS_OK && produce_recompress_needed(&e->batch, t->compression_type))
+	if (s == STATUS_OK && record_rewrite_needed(&e->batch, t->compression_type))
 		s = recompress(e, t, &limits);
 	if (s != STATUS_OK)
 		fail(e, s, explain(e, s, &limits, first_bad));
@@ -84,8 +92,7 @@ static void entry_done(struct produce_part *p)
 	struct produce_entry *e = p->arg;
 	struct produce_request *r = CAST(produce_request, e->request);
 	size_t stored_bytes = e->batch.data.n;
-	record_batch_builder_free(e->rebuilt);
-	e->rebuilt = NULL;
+	drop_rewritten(e);
 	if (p->status == STATUS_OK) {
 		e->status = STATUS_OK;
 		e->base_offset = p->base_offset;
@@ -116,7 +123,7 @@ static void start_entry(struct produce_request *r, struct produce_entry *e)
 	struct service_partition found;
 	char *message = NULL;
 	e->request = r;
-	e->rebuilt = NULL;
+	e->rewritten = NULL;
 	e->part = (struct produce_part){.home = r->service->scheduler, .leader = -1, .leader_epoch_now = -1};
 	e->leader = (struct leader_hint){.broker_id = -1, .leader_epoch = -1};
 	if (!acks_are_known(r->acks)) {

@@ -23,7 +23,7 @@ struct produce_entry {
 	/* private */
 	struct produce_request *request;
 	struct record_batch batch;
-	struct record_batch_builder *rebuilt; /* NULL: the batch is the one that arrived */
+	struct iobuf_block *rewritten; /* holds batch; NULL: it is the one that arrived */
 	struct produce_part part;
 };
 struct produce_request {
