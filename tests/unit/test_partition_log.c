@@ -153,7 +153,7 @@ START_TEST(partition_log_readers_of_what_is_cut_never_see_other_records)
 	struct log_fixture f;
 	struct iobuf out;
 	size_t n;
-	uint8_t before[3072], after[3072];
+	uint8_t *before = check_alloc(4096), *after = check_alloc(4096);
 	fixture_init(&f);
 	fixture_reopen(&f, false, 0);
 	for (int i = 0; i < 10; i++)
@@ -178,6 +178,8 @@ START_TEST(partition_log_readers_of_what_is_cut_never_see_other_records)
 	ck_assert_int_eq(disk_file_pread(file, after, n, 0, &got), STATUS_OK);
 	ck_assert_mem_eq(before, after, got);
 	iobuf_fini(&out);
+	free(before);
+	free(after);
 	fixture_fini(&f);
 }
 END_TEST
