@@ -200,6 +200,7 @@ enum status log_manager_open(const struct log_manager_options *o, struct log_man
 		log_manager_free(m);
 		return s;
 	}
+	log_manager_check_space(m);
 	*ret_manager = m;
 	return STATUS_OK;
 }

@@ -71,7 +71,8 @@ void log_manager_dir_failed(struct log_manager *m, struct log_dir *dir, enum sta
 /* The file <directory>/<name> as a string the caller frees. */
 char *log_manager_path(const struct log_dir *dir, const char *name);
 
-/* log_manager_space.c */
+/* log_manager_space.c; the first looks at once, in this thread */
+void log_manager_check_space(struct log_manager *m);
 void log_manager_start_timers(struct log_manager *m);
 void log_manager_stop_timers(struct log_manager *m);
 /* Directory <dir>/<name> is unlinked after delay_ms. */

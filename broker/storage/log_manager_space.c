@@ -57,6 +57,14 @@ static void take_space(struct log_manager *m, const struct log_space *s)
 		purge_all_now(m);
 }
 
+static void space_free(struct log_space *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		free(s->dirs[i].path);
+	s->magic = 0;
+	free(s);
+}
+
 static void space_done(struct job *j)
 {
 	struct log_space *s = CONTAINER_OF(j, struct log_space, job);
@@ -68,17 +76,11 @@ static void space_done(struct job *j)
 		take_space(m, s);
 		scheduler_timer_arm(m->o.scheduler, &m->space_timer, SPACE_CHECK_US);
 	}
-	for (size_t i = 0; i < s->count; i++)
-		free(s->dirs[i].path);
-	s->magic = 0;
-	free(s);
+	space_free(s);
 }
 
-static void space_timer_fired(struct loop_timer *t)
+static struct log_space *space_new(struct log_manager *m)
 {
-	struct log_manager *m = CONTAINER_OF(t, struct log_manager, space_timer);
-	CHECK_MAGIC(log_manager, m);
-	expect(m->space == NULL);
 	struct log_space *s = check_calloc(1, sizeof(*s) + m->dir_count * sizeof(s->dirs[0]));
 	s->magic = log_space_magic;
 	s->m = m;
@@ -86,9 +88,25 @@ static void space_timer_fired(struct loop_timer *t)
 	s->count = m->dir_count;
 	for (size_t i = 0; i < m->dir_count; i++)
 		s->dirs[i].path = m->dirs[i].online ? check_strdup(m->dirs[i].path) : NULL;
-	m->space = s;
-	job_init(&s->job, "free space", m->o.scheduler, space_work, space_done);
-	background_submit(m->o.background, &s->job);
+	return s;
+}
+
+static void space_timer_fired(struct loop_timer *t)
+{
+	struct log_manager *m = CONTAINER_OF(t, struct log_manager, space_timer);
+	CHECK_MAGIC(log_manager, m);
+	expect(m->space == NULL);
+	m->space = space_new(m);
+	job_init(&m->space->job, "free space", m->o.scheduler, space_work, space_done);
+	background_submit(m->o.background, &m->space->job);
+}
+
+void log_manager_check_space(struct log_manager *m)
+{
+	struct log_space *s = space_new(m);
+	space_work(&s->job);
+	take_space(m, s);
+	space_free(s);
 }
 
 bool log_manager_disk_full(const struct log_manager *m)
@@ -168,7 +186,8 @@ static void purge_timer_fired(struct loop_timer *t)
 
 static void purge_all_now(struct log_manager *m)
 {
-	purge_due(m, INT64_MAX);
+	if (m->purge_timer.fired != NULL) /* not before the manager runs */
+		purge_due(m, INT64_MAX);
 }
 
 void log_manager_schedule_purge(struct log_manager *m, struct log_dir *dir, const char *name, int64_t delay_ms)
@@ -192,7 +211,7 @@ void log_manager_start_timers(struct log_manager *m)
 {
 	loop_timer_init(&m->space_timer, "free space", space_timer_fired);
 	loop_timer_init(&m->purge_timer, "purge", purge_timer_fired);
-	scheduler_timer_arm(m->o.scheduler, &m->space_timer, 0);
+	scheduler_timer_arm(m->o.scheduler, &m->space_timer, SPACE_CHECK_US);
 	purge_due(m, clock_monotonic_us(m->o.clock));
 }
 
