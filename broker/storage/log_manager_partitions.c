@@ -251,6 +251,8 @@ static void close_task(struct task *t)
 {
 	struct log_waiter *w = CONTAINER_OF(t, struct log_waiter, task);
 	CHECK_MAGIC(log_waiter, w);
+	/* By now the topic's overrides may be gone from the cluster's picture; the log still knows them. */
+	w->settings.file_delete_delay_ms = partition_log_file_delete_delay_ms(w->entry->log);
 	partition_log_close(w->entry->log, false, log_closed, w);
 }
 

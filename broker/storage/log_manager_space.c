@@ -31,6 +31,8 @@ static void space_work(struct job *j)
 	}
 }
 
+enum { SPACE_TIGHT_BYTES = 4 * 1024 * 1024 };
+
 static void purge_all_now(struct log_manager *m);
 
 static void take_space(struct log_manager *m, const struct log_space *s)
@@ -53,7 +55,8 @@ static void take_space(struct log_manager *m, const struct log_space *s)
 		else
 			diag_info("disk_has_space", "free_bytes=%lld", (long long)least);
 	}
-	if (full)
+	/* Space comes before the delay, also where log.dirs.min.free.bytes asks for none. */
+	if (full || least < SPACE_TIGHT_BYTES)
 		purge_all_now(m);
 }
 

@@ -505,6 +505,12 @@ void partition_log_update_settings(struct partition_log *log, const struct topic
 	log->settings = *settings;
 }
 
+int64_t partition_log_file_delete_delay_ms(const struct partition_log *log)
+{
+	CHECK_MAGIC(partition_log, log);
+	return log->settings.file_delete_delay_ms;
+}
+
 const char *partition_log_directory(const struct partition_log *log)
 {
 	return log->directory;

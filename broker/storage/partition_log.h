@@ -107,6 +107,8 @@ unsigned partition_log_apply_retention(struct partition_log *log, int64_t high_w
 MUST_CHECK enum status partition_log_roll_if_due(struct partition_log *log);
 MUST_CHECK enum status partition_log_set_start_offset(struct partition_log *log, int64_t offset);
 void partition_log_update_settings(struct partition_log *log, const struct topic_settings *settings);
+/* file.delete.delay.ms as last set. */
+int64_t partition_log_file_delete_delay_ms(const struct partition_log *log);
 const char *partition_log_directory(const struct partition_log *log);
 
 #endif

@@ -1,4 +1,5 @@
 """A full disk is an answer: producers wait or are told, readers go on, deletion frees, a start on the full disk works."""
+import contextlib
 import os
 import subprocess
 
@@ -36,13 +37,11 @@ def test_full_disk(small_disk, cluster, min_free):
     assert len(broker.consume_lines("keep", 100)) == 100
     assert broker.terminate() == 0
     if min_free == 0:  # not a byte left
-        with open(small_disk / "ballast", "wb") as f:
-            try:
-                while True:
-                    f.write(b"\0" * 4096)
-                    f.flush()
-            except OSError:
-                pass
+        ballast = os.open(small_disk / "ballast", os.O_WRONLY | os.O_CREAT)
+        with contextlib.suppress(OSError):
+            while True:
+                os.write(ballast, b"\0" * 4096)
+        os.close(ballast)
     broker.restart()
     assert len(broker.consume_lines("keep", 100)) == 100
     broker.topics("--delete", "--topic", "fill")
