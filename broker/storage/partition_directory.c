@@ -238,6 +238,38 @@ enum status partition_directory_unlink_snapshots(const struct log_place *place, 
 	return s;
 }
 
+/* Entries: version (2), producer id, first offset, last offset, last stable offset (8 each), by last offset. */
+static enum status cut_transaction_file(struct disk_file *f, int64_t end)
+{
+	enum { ENTRY_SIZE = 34, LAST_OFFSET_AT = 18 };
+	uint8_t entry[ENTRY_SIZE];
+	int64_t size, low = 0;
+	TRY(disk_file_size(f, &size));
+	int64_t high = size / ENTRY_SIZE;
+	while (low < high) {
+		int64_t middle = low + (high - low) / 2;
+		TRY(disk_file_pread_all(f, entry, sizeof(entry), middle * ENTRY_SIZE));
+		if (bytes_get_i64(entry + LAST_OFFSET_AT) < end)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low * ENTRY_SIZE < size ? disk_file_truncate(f, low * ENTRY_SIZE) : STATUS_OK;
+}
+
+enum status partition_directory_cut_transactions(const struct log_place *place, int64_t base_offset, int64_t end)
+{
+	struct disk_file *f;
+	char *path = log_segment_path(place->directory, base_offset, "txnindex", "");
+	enum status s = disk_open(place->disk, path, DISK_WRITE, &f);
+	free(path);
+	if (s != STATUS_OK)
+		return s == STATUS_NOT_FOUND ? STATUS_OK : s;
+	s = cut_transaction_file(f, end);
+	disk_file_close(f);
+	return s;
+}
+
 enum { METADATA_SIZE_MAX = 4096, LIMIT_SIZE_MAX = 64 };
 
 enum status partition_offset_file_read(const struct log_place *place, const char *name, int64_t *ret_offset)

@@ -37,6 +37,9 @@ MUST_CHECK enum status partition_directory_retire_segment(const struct log_place
 /* Producer snapshots behind the end of the log. */
 MUST_CHECK enum status partition_directory_unlink_snapshots(const struct log_place *place, int64_t above_offset);
 
+/* Cuts a segment's index of aborted transactions, if there is one: those ending at `end` or later are no more. */
+MUST_CHECK enum status partition_directory_cut_transactions(const struct log_place *place, int64_t base_offset, int64_t end);
+
 /* The two small files of ours hold one offset. Damaged: 0. */
 MUST_CHECK enum status partition_offset_file_read(const struct log_place *place, const char *name, int64_t *ret_offset);
 MUST_CHECK enum status partition_offset_file_write(const struct log_place *place, const char *name, int64_t offset);

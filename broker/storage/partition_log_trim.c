@@ -15,7 +15,7 @@ struct purge {
 	struct log_place place; /* a copy of the directory's name */
 	char *directory;
 	struct log_retired *files;
-	int64_t snapshots_above; /* -1: none */
+	int64_t cut_base, cut_end; /* what Kafka left beside the segment that was cut; -1: nothing */
 };
 MAGIC(purge, 0x50555247);
 
@@ -38,8 +38,10 @@ static void purge_work(struct job *j)
 		for (size_t i = 0; i < r->files.count; i++)
 			(void)!disk_unlink(p->disk, r->files.paths[i]); /* the next start removes it otherwise */
 	}
-	if (p->snapshots_above >= 0)
-		(void)!partition_directory_unlink_snapshots(&p->place, p->snapshots_above);
+	if (p->cut_base >= 0) {
+		(void)!partition_directory_unlink_snapshots(&p->place, p->cut_end);
+		(void)!partition_directory_cut_transactions(&p->place, p->cut_base, p->cut_end);
+	}
 }
 
 static void purge_done(struct job *j)
@@ -52,7 +54,7 @@ static void purge_done(struct job *j)
 	free(p);
 }
 
-static void submit_purge(struct partition_log *log, struct log_retired *files, int64_t snapshots_above)
+static void submit_purge(struct partition_log *log, struct log_retired *files, int64_t cut_base)
 {
 	struct purge *p = check_calloc(1, sizeof(*p));
 	p->magic = purge_magic;
@@ -60,7 +62,8 @@ static void submit_purge(struct partition_log *log, struct log_retired *files, i
 	p->directory = check_strdup(log->directory);
 	p->place = (struct log_place){.disk = p->disk, .directory = p->directory};
 	p->files = files;
-	p->snapshots_above = snapshots_above;
+	p->cut_base = cut_base;
+	p->cut_end = log->end_offset;
 	expect(log->env.scheduler != NULL);
 	job_init(&p->job, "log purge", log->env.scheduler, purge_work, purge_done);
 	background_submit(log->env.background, &p->job);
@@ -243,6 +246,7 @@ enum status partition_log_truncate(struct partition_log *log, int64_t offset)
 	TRY(find_cut(log, offset, &cut));
 	diag_info("log_truncated", "log=%s from=%lld to=%lld", log->directory, (long long)log->end_offset, (long long)cut.end);
 	TRY(limit_recovery_point(log, cut.end));
+	int64_t cut_base = log->segments[cut.keep]->base_offset;
 	enum status status = truncate_at(log, &cut);
 	if (status != STATUS_OK) {
 		/* Half done, what is on disk is known again only after a restart. */
@@ -250,8 +254,8 @@ enum status partition_log_truncate(struct partition_log *log, int64_t offset)
 		log->flushed_offset = log->flushed_offset < cut.end ? log->flushed_offset : cut.end;
 		return status;
 	}
-	if (log->has_snapshots && log->env.scheduler != NULL)
-		submit_purge(log, NULL, log->end_offset);
+	if ((log->has_snapshots || log->has_transaction_index) && log->env.scheduler != NULL)
+		submit_purge(log, NULL, cut_base);
 	purge_due(log);
 	partition_log_flush(log);
 	return STATUS_OK;

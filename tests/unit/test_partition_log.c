@@ -148,6 +148,36 @@ START_TEST(partition_log_truncate_cuts_whole_batches_and_goes_on)
 }
 END_TEST
 
+START_TEST(partition_log_truncate_takes_kafkas_other_files_along)
+{
+	struct log_fixture f;
+	uint8_t entries[3 * 34] = {0};
+	size_t n;
+	fixture_init(&f);
+	fixture_reopen(&f, false, 0);
+	for (int i = 0; i < 30; i++)
+		fixture_append(&f, 1, 50, t0 + i);
+	fixture_close(&f, true);
+	for (int i = 0; i < 3; i++)
+		bytes_put_i64(entries + i * 34 + 18, 9 + i * 10); /* aborted up to 9, 19, 29 */
+	char *index = fixture_path(&f, "00000000000000000000.txnindex");
+	char *snapshots[] = {fixture_path(&f, "00000000000000000015.snapshot"), fixture_path(&f, "00000000000000000030.snapshot")};
+	fixture_store_file(index, entries, sizeof(entries));
+	for (int i = 0; i < 2; i++)
+		fixture_store_file(snapshots[i], "s", 1);
+	fixture_reopen(&f, true, 30);
+	ck_assert_int_eq(partition_log_truncate(f.log, 20), STATUS_OK);
+	fixture_run(&f);
+	free(fixture_load_file(index, &n));
+	ck_assert_uint_eq(n, 2 * 34);
+	ck_assert(fixture_exists(&f, "00000000000000000015.snapshot") && !fixture_exists(&f, "00000000000000000030.snapshot"));
+	free(index);
+	free(snapshots[0]);
+	free(snapshots[1]);
+	fixture_fini(&f);
+}
+END_TEST
+
 START_TEST(partition_log_readers_of_what_is_cut_never_see_other_records)
 {
 	struct log_fixture f;
@@ -451,7 +481,7 @@ END_TEST
 
 UNIT_MAIN("partition_log", partition_log_append_then_read_returns_the_bytes, partition_log_read_keeps_to_its_limits,
 	partition_log_flush_moves_flushed_offset_and_tells, partition_log_rolls_by_size_and_time_and_reopens,
-	partition_log_truncate_cuts_whole_batches_and_goes_on, partition_log_readers_of_what_is_cut_never_see_other_records,
+	partition_log_truncate_cuts_whole_batches_and_goes_on, partition_log_truncate_takes_kafkas_other_files_along, partition_log_readers_of_what_is_cut_never_see_other_records,
 	partition_log_retention_trusts_the_brokers_clock, partition_log_retention_by_size_and_by_log_start,
 	partition_log_offset_for_time_finds_the_record, partition_log_append_stamps_time_and_refuses_what_cannot_fit,
 	partition_log_follower_takes_batches_as_they_are, partition_log_full_disk_is_an_answer,
