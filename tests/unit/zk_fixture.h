@@ -1,5 +1,5 @@
 /* What the tests of zk_client's two implementations share: a loop without a thread of its own (the test's thread turns it
- * while it waits), and requests that are waited for. The real ZooKeeper is used when CORREIO_TEST_ZK=host:port is set. */
+ * while it waits), and requests that are waited for. The real ZooKeeper is used when CORREIO_TEST_ZK=127.0.0.1:port is set. */
 #ifndef TESTS_UNIT_ZK_FIXTURE_H
 #define TESTS_UNIT_ZK_FIXTURE_H
 #include "coordinator-client/zk_client.h"
