@@ -4,14 +4,20 @@
 #include "service/service_message.h"
 #include "service/topic_settings_cache.h"
 
-enum { ROWS_MAX = 512 };
-
 struct collect {
 	struct arena *arena;
 	const struct image_topic *topic; /* NULL: of a broker */
 	struct config_rows *rows;
+	size_t room; /* of rows */
 	bool full;
 };
+
+static void count_row(void *arg, const struct setting_view *v)
+{
+	size_t *count = arg;
+	(void)v;
+	(*count)++;
+}
 
 static bool overridden(const struct image_topic *t, const char *key)
 {
@@ -31,7 +37,7 @@ static const char *source_of(const struct collect *c, const struct setting_view 
 static void add_row(void *arg, const struct setting_view *v)
 {
 	struct collect *c = arg;
-	if (c->full || c->rows->count == ROWS_MAX) {
+	if (c->full || c->rows->count == c->room) {
 		c->full = true;
 		return;
 	}
@@ -54,10 +60,11 @@ static void add_row(void *arg, const struct setting_view *v)
 	};
 }
 
-static enum status start(struct arena *a, struct config_rows *ret_rows)
+static enum status start(struct collect *c)
 {
-	*ret_rows = (struct config_rows){.rows = arena_calloc(a, ROWS_MAX, sizeof(struct config_row))};
-	return ret_rows->rows == NULL ? STATUS_TOO_LARGE : STATUS_OK;
+	expect(c->room > 0);
+	*c->rows = (struct config_rows){.rows = arena_calloc(c->arena, c->room, sizeof(struct config_row))};
+	return c->rows->rows == NULL ? STATUS_TOO_LARGE : STATUS_OK;
 }
 
 enum status config_service_describe_topic(struct service_loop *s, struct arena *a, const char *topic,
@@ -69,16 +76,19 @@ enum status config_service_describe_topic(struct service_loop *s, struct arena *
 		*ret_message = service_loop_unknown_topic(s, a, topic);
 		return STATUS_UNKNOWN_TOPIC_OR_PARTITION;
 	}
-	TRY(start(a, ret_rows));
 	struct collect c = {.arena = a, .topic = t, .rows = ret_rows};
-	topic_settings_each(topic_settings_cache_get(s->topic_settings, image, t), add_row, &c);
+	const struct topic_settings *settings = topic_settings_cache_get(s->topic_settings, image, t);
+	topic_settings_each(settings, count_row, &c.room);
+	TRY(start(&c));
+	topic_settings_each(settings, add_row, &c);
 	return c.full ? STATUS_TOO_LARGE : STATUS_OK;
 }
 
 enum status config_service_describe_broker(struct service_loop *s, struct arena *a, struct config_rows *ret_rows)
 {
-	TRY(start(a, ret_rows));
 	struct collect c = {.arena = a, .rows = ret_rows};
+	settings_each(s->settings, count_row, &c.room);
+	TRY(start(&c));
 	settings_each(s->settings, add_row, &c);
 	return c.full ? STATUS_TOO_LARGE : STATUS_OK;
 }

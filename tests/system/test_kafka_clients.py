@@ -284,3 +284,30 @@ def test_peer_that_breaks_off_ends_its_long_poll(broker):
         wait_for("the fetch to be taken", lambda: broker.metric("correio_connections") > before)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     wait_for("the connection to be forgotten", lambda: broker.metric("correio_connections") == before)
+
+
+def flexible(key, version, body):
+    return header(key, version) + b"\0" + body
+
+
+def fetch_by_id(sock, topic_id):
+    """Fetch 13 of partition 0 from offset 0: error, number of bytes."""
+    partition = struct.pack(">iiqiqi", 0, -1, 0, -1, 0, 1 << 20) + b"\0"
+    body = (struct.pack(">iiiibii", -1, 0, 1, 1 << 20, 0, 0, -1) + b"\2" + topic_id + b"\2" + partition + b"\0" + b"\1" + b"\1" + b"\0")
+    got = ask(sock, flexible(1, 13, body))
+    assert struct.unpack(">i", got[:4])[0] == 7 and got[16:32] == topic_id, got  # header, throttle, error, session, count
+    return struct.unpack(">h", got[37:39])[0]
+
+
+def test_topics_are_known_by_id(broker):
+    import base64
+    broker.create_topic("t", 1)
+    broker.produce_lines("t", ["hello"])
+    text = broker.topics("--describe", "--topic", "t").out.split("TopicId: ")[1].split()[0]
+    topic_id = base64.urlsafe_b64decode(text + "==")
+    with connect(broker) as sock:
+        assert fetch_by_id(sock, topic_id) == 0
+        assert fetch_by_id(sock, b"\1" * 16) == 100  # UNKNOWN_TOPIC_ID
+        assert b"\2t" + topic_id in ask(sock, flexible(3, 12, b"\2" + topic_id + b"\0\0" + b"\0\0\0"))
+        unknown = ask(sock, flexible(3, 12, b"\2" + b"\1" * 16 + b"\0\0" + b"\0\0\0"))
+        assert struct.pack(">h", 100) + b"\0" + b"\1" * 16 in unknown
