@@ -456,8 +456,6 @@ struct topic_store *topic_store_zk_open(const struct cli_common *common, int *re
 	}
 	struct zk_store *z = store_new();
 	enum status s = event_loop_new("tool", 0, clock_system(), &z->loop);
-	if (s == STATUS_OK)
-		s = event_loop_start(z->loop);
 	struct zk_session_options options = {
 		.connect = common->zookeeper,
 		.session_timeout_ms = SESSION_TIMEOUT_MS,
@@ -466,6 +464,9 @@ struct topic_store *topic_store_zk_open(const struct cli_common *common, int *re
 	};
 	if (s == STATUS_OK)
 		s = zk_session_open(event_loop_scheduler(z->loop), &options, &z->zk, &failure);
+	/* The session is made on its loop, or before that runs. */
+	if (s == STATUS_OK)
+		s = event_loop_start(z->loop);
 	if (s != STATUS_OK) {
 		(void)client_error_set(&err, s, "ZooKeeper %s: %s", common->zookeeper,
 			failure.text[0] != '\0' ? failure.text : status_text(s));
