@@ -2,6 +2,7 @@
 import ctypes
 import struct
 import subprocess
+import time
 
 import pytest
 
@@ -57,12 +58,20 @@ def good_client(broker):
     assert load.returncode == 0, err
 
 
+UNKNOWN_TOPIC_OR_PARTITION = 3
+
+
 def produce_once(broker, data):
-    c = native.Connection(broker.port, greet=True)
-    c.send(data)
-    answer = c.read()
-    c.close()
-    return answer
+    """The answer; None when the connection was closed. A loop that has not heard of the new topic yet is asked again."""
+    for _ in range(200):
+        c = native.Connection(broker.port, greet=True)
+        c.send(data)
+        answer = c.read()
+        c.close()
+        if answer is None or partition_error(answer)[0] != UNKNOWN_TOPIC_OR_PARTITION:
+            return answer
+        time.sleep(0.01)
+    raise AssertionError("the topic stays unknown")
 
 
 def partition_error(answer):
