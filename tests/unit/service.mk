@@ -20,3 +20,9 @@ THREADED_TESTS += tests/unit/test_service_threads
 UNIT_TESTS += tests/unit/test_admin_service
 tests_unit_test_admin_service_SOURCES = tests/unit/test_admin_service.c $(SERVICE_FIXTURE)
 tests_unit_test_admin_service_LDADD = libservice.a libcluster.a libstorage.a libruntime.a libconfig.a libbase.a $(SYSTEM_LIBS) $(CHECK_LIBS)
+# The connection, the replica layer, cluster_state and topic_admin are faked by the test.
+UNIT_TESTS += tests/unit/test_native_front
+tests_unit_test_native_front_SOURCES = tests/unit/test_native_front.c $(SERVICE_FIXTURE)
+tests_unit_test_native_front_CPPFLAGS = $(NATIVE_TEST_CPPFLAGS)
+tests_unit_test_native_front_LDADD = libnative.a libservice.a libcluster.a libstorage.a libwire.a libproto.a libruntime.a \
+	libconfig.a libbase.a $(SYSTEM_LIBS) $(CHECK_LIBS)
