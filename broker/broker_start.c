@@ -147,10 +147,11 @@ static void connect_waited(struct loop_timer *t)
 	struct broker *b = CAST(broker, CONTAINER_OF(t, struct broker, connect_timer));
 	if (broker_phase_of(b) != BROKER_CONNECTING || b->stop_requested)
 		return;
-	if (clock_monotonic_us(b->cluster->clock) < b->connect_deadline_us) {
+	int64_t left_us = b->connect_deadline_us - clock_monotonic_us(b->cluster->clock);
+	if (left_us > 0) {
 		diag_warn("zookeeper_unreachable", "connect=%s next=\"trying on; is ZooKeeper running there?\"",
 			b->settings->zookeeper_connect);
-		scheduler_timer_arm(b->cluster, t, CONNECT_WARN_US);
+		scheduler_timer_arm(b->cluster, t, left_us < CONNECT_WARN_US ? left_us : CONNECT_WARN_US);
 		return;
 	}
 	struct failure f;
