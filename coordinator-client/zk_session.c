@@ -187,6 +187,7 @@ static void closed(struct task *task);
 /* All servers, beginning with another one each time. */
 static char *hosts_in_order(struct zk_session *s)
 {
+	expect(s->host_count > 0);
 	char *all = check_strdup("");
 	for (size_t i = 0; i < s->host_count; i++) {
 		char *more = check_asprintf("%s%s%s", all, i == 0 ? "" : ",",

@@ -40,6 +40,7 @@ static void put_owner(struct byte_writer *b, const struct zk_tree_record *r)
 {
 	byte_writer_i64(b, r->stat.ephemeral_owner);
 	byte_writer_u8(b, (uint8_t)r->protection);
+	expect(r->creator != NULL);
 	put_bytes(b, slice_of_str(r->creator));
 }
 
@@ -60,6 +61,7 @@ void zk_tree_writer_add(struct zk_tree_writer *w, const struct zk_tree_record *r
 		byte_writer_i64(&b, r->zxid);
 		byte_writer_i64(&b, r->time_ms);
 	} else {
+		expect(r->path != NULL);
 		put_bytes(&b, slice_of_str(r->path));
 	}
 	if (r->type == 'N' || r->type == 'C' || r->type == 'S')

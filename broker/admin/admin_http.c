@@ -119,7 +119,7 @@ static void nothing_here(struct evhttp_request *request, void *arg)
 
 static int bound_port(struct evhttp_bound_socket *bound)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t n = sizeof(address);
 	if (getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address, &n) != 0)
 		return 0;

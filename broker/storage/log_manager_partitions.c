@@ -42,6 +42,7 @@ static void answer(struct log_waiter *w, enum status s, struct log_entry *e)
 	if (w->kind == WAITER_DELETE) {
 		w->deleted(w->arg, s);
 	} else if (s == STATUS_OK) {
+		expect(e != NULL);
 		e->handed_out = true;
 		w->opened(w->arg, s, e->log, e->high_watermark);
 	} else {

@@ -364,7 +364,7 @@ void partition_log_close(struct partition_log *log, bool sync, void (*done)(void
 enum status partition_log_close_now(struct partition_log *log, bool sync)
 {
 	partition_log_check(log);
-	expect(log->env.scheduler == NULL && !log->job.running);
+	expect(log->env.scheduler == NULL && !log->job.running && log->env.clock != NULL);
 	log->closing = true;
 	log->close_sync = sync;
 	log_segment_finish_time_index(partition_log_active(log));

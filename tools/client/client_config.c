@@ -229,8 +229,8 @@ int client_config_check(const struct correio_config *config, struct correio_erro
 		return client_error_code(err, CORREIO_ERR_INVALID_CONFIG, false,
 			"delivery.timeout.ms (%lld) is below linger.ms (%lld): no record could be delivered; raise it",
 			(long long)o->delivery_timeout_ms, (long long)o->linger_ms);
-	struct client_address *list;
-	size_t count;
+	struct client_address *list = NULL;
+	size_t count = 0;
 	int code = client_config_parse_servers(o->bootstrap_servers, &list, &count, err);
 	if (code == CORREIO_OK)
 		client_address_list_free(list, count);

@@ -129,6 +129,7 @@ struct producer_batch *producer_batch_take(struct producer_partition *partition)
 	if (partition->first == NULL)
 		producer_batch_close(partition);
 	struct producer_batch *b = partition->first;
+	expect(b != NULL);
 	partition->first = b->next;
 	if (partition->first == NULL)
 		partition->last = &partition->first;
