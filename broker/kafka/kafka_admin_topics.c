@@ -92,8 +92,8 @@ static int compare_names(const void *a, const void *b)
 static bool is_twice(const char *const *sorted, size_t count, const char *name)
 {
 	const char *const *found = bsearch(&name, sorted, count, sizeof(*sorted), compare_names);
-	size_t i = (size_t)(found - sorted);
 	expect(found != NULL);
+	size_t i = (size_t)(found - sorted);
 	return (i > 0 && strcmp(sorted[i - 1], name) == 0) || (i + 1 < count && strcmp(sorted[i + 1], name) == 0);
 }
 
