@@ -119,13 +119,16 @@ static void nothing_here(struct evhttp_request *request, void *arg)
 
 static int bound_port(struct evhttp_bound_socket *bound)
 {
-	struct sockaddr_storage address = {0};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} address;
 	socklen_t n = sizeof(address);
-	if (getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address, &n) != 0)
+	memset(&address, 0, sizeof(address));
+	if (getsockname(evhttp_bound_socket_get_fd(bound), &address.any, &n) != 0)
 		return 0;
-	if (address.ss_family == AF_INET6)
-		return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-	return ntohs(((struct sockaddr_in *)&address)->sin_port);
+	return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
 /* "host:port", "[::1]:port"; copies the host without brackets. */
