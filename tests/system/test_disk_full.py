@@ -35,7 +35,8 @@ def test_full_disk(small_disk, cluster, min_free):
                                    "--property", "request.timeout.ms=1000", check=False)
     assert result.status == 1 and "space" in result.err, result
     assert len(broker.consume_lines("keep", 100)) == 100
-    assert broker.terminate() == 0
+    # With no room for the marker of a clean stop it says so, and the next start looks the logs over.
+    assert broker.terminate() == 0 or "stop_not_clean" in broker.output()
     if min_free == 0:  # not a byte left
         ballast = os.open(small_disk / "ballast", os.O_WRONLY | os.O_CREAT)
         with contextlib.suppress(OSError):

@@ -181,7 +181,7 @@ def header(key, version, correlation_id=7, client=b"test"):
 
 
 def connect(broker):
-    return socket.create_connection(("127.0.0.1", broker.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", broker.port), timeout=20)  # the broker closes after 10
 
 
 def ask(sock, frame):
@@ -278,6 +278,7 @@ def test_sessions_are_not_given_and_not_known(broker):
 
 def test_peer_that_breaks_off_ends_its_long_poll(broker):
     broker.create_topic("t", 1)
+    wait_for("no connection but the controller's", lambda: broker.metric("correio_connections") <= 1)
     before = broker.metric("correio_connections")
     with connect(broker) as sock:
         sock.sendall(struct.pack(">i", len(fetch_frame(60000, 1, 1000, 1000))) + fetch_frame(60000, 1, 1000, 1000))
