@@ -1,6 +1,7 @@
 /* Requests in the hands of the Apache C client. Its completion thread only copies the answer and posts it: it never waits and
  * never looks at the session. */
 #include "coordinator-client/zk_session_internal.h"
+#include "base/metrics.h"
 
 MAGIC(zk_flight, 0x5a464c54);
 
@@ -253,8 +254,10 @@ static int send_call(struct zk_flight *f, struct zk_acls *acls)
 /* The answer may come before this returns: from here on the flight belongs to the loop's next turns. */
 static bool sent(struct zk_session *s, struct zk_flight *f, int rc)
 {
-	if (rc == ZOK)
+	if (rc == ZOK) {
+		metrics_add(METRIC_zk_requests, 1);
 		return true;
+	}
 	zk_session_grounded(s, f);
 	zk_flight_free(f);
 	return false;
