@@ -169,7 +169,7 @@ static int report(const struct produce_args *a, const struct produce_result *r, 
 	if (r->failed == 0)
 		return status;
 	(void)cli_fail_text("%llu of %llu records were not delivered; the first because:", (unsigned long long)r->failed,
-		(unsigned long long)(r->failed + r->delivered));
+		(unsigned long long)r->failed + (unsigned long long)r->delivered);
 	return cli_fail(&a->common, &r->first_error);
 }
 

@@ -63,7 +63,8 @@ def test_two_loads_at_once_keep_apart(broker):
 
     def load(topic):
         results[topic] = broker.correio("bench", "produce", "--topic", topic, "--num-records", 200000, "--record-size", 100,
-                                        "--acks", "all", "--verify-ids", "--json", check=topic == "stays", seconds=120)
+                                        "--acks", "all", "--verify-ids", "--json", "--delivery-timeout-ms", 8000,
+                                        check=topic == "stays", seconds=120)
     threads = [threading.Thread(target=load, args=(t,)) for t in ("stays", "goes")]
     for thread in threads:
         thread.start()
