@@ -401,7 +401,6 @@ static enum status append(struct partition *p, struct produce_part *part, int64_
 	TRY(may_append(p, part));
 	if (p->epoch_unwritten)
 		TRY(write_epoch_late(p));
-	int64_t began_us = clock_monotonic_us(p->env->scheduler->clock);
 	struct log_append_info info;
 	enum status s = partition_log_append(p->log, part->batch, p->leader_epoch, &info);
 	if (s != STATUS_OK) {
@@ -417,7 +416,6 @@ static enum status append(struct partition *p, struct produce_part *part, int64_
 	part->log_start_offset = info.log_start_offset;
 	*ret_last_offset = info.last_offset;
 	p->env->changed = true;
-	metrics_observe_us(METRIC_append_us, clock_monotonic_us(p->env->scheduler->clock) - began_us);
 	return STATUS_OK;
 }
 
