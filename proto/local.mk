@@ -20,4 +20,24 @@ nodist_libproto_a_SOURCES = proto/native/frame.pb-c.c proto/native/data.pb-c.c p
 # Tables, included by broker/wire/kafka_messages.[ch] and tests.
 EXTRA_DIST += proto/kafka/all.def proto/kafka/api_versions.def proto/kafka/create_partitions.def proto/kafka/create_topics.def \
 	proto/kafka/delete_topics.def proto/kafka/describe_cluster.def proto/kafka/describe_configs.def proto/kafka/fetch.def \
-	proto/kafka/list_offsets.def proto/kafka/metadata.def proto/kafka/produce.def
+	proto/kafka/list_offsets.def proto/kafka/metadata.def proto/kafka/produce.def \
+	proto/kafka/find_coordinator.def \
+	proto/kafka/join_group.def \
+	proto/kafka/sync_group.def \
+	proto/kafka/heartbeat.def \
+	proto/kafka/leave_group.def \
+	proto/kafka/offset_commit.def \
+	proto/kafka/offset_fetch.def \
+	proto/kafka/offset_delete.def \
+	proto/kafka/describe_groups.def \
+	proto/kafka/list_groups.def \
+	proto/kafka/delete_groups.def \
+	proto/kafka/consumer_group_heartbeat.def \
+	proto/kafka/consumer_group_describe.def \
+	proto/kafka/init_producer_id.def \
+	proto/kafka/describe_producers.def \
+	proto/kafka/offset_for_leader_epoch.def \
+	proto/kafka/delete_records.def \
+	proto/kafka/alter_configs.def \
+	proto/kafka/incremental_alter_configs.def \
+	proto/kafka/describe_log_dirs.def

@@ -42,15 +42,34 @@ enum status kafka_codec_decode_text(struct kafka_decoder *d, enum status if_null
 	return *ret_text == NULL ? STATUS_TOO_LARGE : STATUS_OK;
 }
 
-static enum status decode_records(struct kafka_decoder *d, const struct kafka_field *f, struct kafka_records *ret_records)
+/* They stay where they came in. Empty ones are told from null by a pointer that is not NULL. */
+static enum status decode_bytes(struct kafka_decoder *d, const struct kafka_field *f, struct slice *ret_bytes)
 {
 	int64_t n;
-	*ret_records = (struct kafka_records){0};
+	*ret_bytes = (struct slice){0};
 	TRY(read_length(d, false, null_status(d, f), &n));
 	if (n == -1)
 		return STATUS_OK;
-	ret_records->bytes = byte_reader_bytes(&d->reader, (size_t)n);
+	*ret_bytes = byte_reader_bytes(&d->reader, (size_t)n);
 	return d->reader.status;
+}
+
+static enum status decode_records(struct kafka_decoder *d, const struct kafka_field *f, struct kafka_records *ret_records)
+{
+	*ret_records = (struct kafka_records){0};
+	return decode_bytes(d, f, &ret_records->bytes);
+}
+
+/* Absent: -1. */
+static enum status decode_maybe(struct kafka_decoder *d, const struct kafka_field *f, void **ret_object)
+{
+	*ret_object = NULL;
+	bool absent = (int8_t)byte_reader_u8(&d->reader) < 0;
+	TRY(d->reader.status);
+	if (absent)
+		return null_status(d, f);
+	*ret_object = arena_calloc(d->arena, 1, f->element->size);
+	return *ret_object == NULL ? STATUS_TOO_LARGE : kafka_codec_decode_struct(d, f->element, *ret_object);
 }
 
 /* Fewest bytes an element of this kind takes on the wire. */
@@ -83,6 +102,9 @@ static size_t least_bytes(const struct kafka_decoder *d, const struct kafka_fiel
 		return d->flexible ? 1 : sizeof(int16_t);
 	case KAFKA_object:
 		return least_bytes_of_struct(d, f->element);
+	case KAFKA_maybe:
+		return sizeof(int8_t);
+	case KAFKA_bytes:
 	case KAFKA_records:
 	case KAFKA_array:
 	case KAFKA_list_i32:
@@ -180,10 +202,14 @@ static enum status decode_scalar(struct kafka_decoder *d, const struct kafka_fie
 		return decode_uuid(d, at);
 	case KAFKA_string:
 		return kafka_codec_decode_text(d, null_status(d, f), at);
+	case KAFKA_bytes:
+		return decode_bytes(d, f, at);
 	case KAFKA_records:
 		return decode_records(d, f, at);
 	case KAFKA_object:
 		return kafka_codec_decode_struct(d, f->element, at);
+	case KAFKA_maybe:
+		return decode_maybe(d, f, at);
 	case KAFKA_array:
 	case KAFKA_list_i32:
 	case KAFKA_list_i64:

@@ -97,7 +97,21 @@ static void put_records(struct encoder *e, const struct kafka_field *f, const st
 		put_bytes(e, r->bytes);
 }
 
+static void put_optional_bytes(struct encoder *e, const struct kafka_field *f, struct slice bytes)
+{
+	put_length(e, false, bytes.p == NULL && nullable(e, f) ? -1 : (int64_t)bytes.n);
+	put_bytes(e, bytes);
+}
+
 static void put_struct(struct encoder *e, const struct kafka_struct *s, const uint8_t *message);
+
+static void put_maybe(struct encoder *e, const struct kafka_field *f, const uint8_t *object)
+{
+	expect(object != NULL || nullable(e, f));
+	*room(e, 1) = object == NULL ? UINT8_MAX : 1;
+	if (object != NULL)
+		put_struct(e, f->element, object);
+}
 
 static struct kafka_list list_of(const struct kafka_field *f, const uint8_t *message)
 {
@@ -151,11 +165,17 @@ static void put_field(struct encoder *e, const struct kafka_field *f, const uint
 	case KAFKA_string:
 		put_text(e, nullable(e, f), *(const char *const *)at);
 		break;
+	case KAFKA_bytes:
+		put_optional_bytes(e, f, *(const struct slice *)at);
+		break;
 	case KAFKA_records:
 		put_records(e, f, at);
 		break;
 	case KAFKA_object:
 		put_struct(e, f->element, at);
+		break;
+	case KAFKA_maybe:
+		put_maybe(e, f, *(const uint8_t *const *)at);
 		break;
 	case KAFKA_array:
 	case KAFKA_list_i32:
@@ -198,7 +218,9 @@ static bool is_default(const struct kafka_field *f, const uint8_t *message)
 	case KAFKA_list_i64:
 	case KAFKA_list_string:
 		return f->default_value == 0 ? list_of(f, message).count <= 0 : list_of(f, message).count == -1;
+	case KAFKA_bytes:
 	case KAFKA_records:
+	case KAFKA_maybe:
 	default:
 		unreachable("no tagged field has this kind");
 	}

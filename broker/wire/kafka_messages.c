@@ -13,8 +13,10 @@ enum { LAST = INT16_MAX, NEVER = INT16_MAX, NONE = -1, NIL = -1 };
 #define COUNT_i64(name) 0
 #define COUNT_uuid(name) 0
 #define COUNT_string(name) 0
+#define COUNT_bytes(name) 0
 #define COUNT_records(name) 0
 #define COUNT_object(name) 0
+#define COUNT_maybe(name) 0
 #define COUNT_array(name) COUNT_OF(name)
 #define COUNT_list_i32(name) COUNT_OF(name)
 #define COUNT_list_i64(name) COUNT_OF(name)
@@ -27,8 +29,10 @@ enum { LAST = INT16_MAX, NEVER = INT16_MAX, NONE = -1, NIL = -1 };
 #define ELEMENT_i64(element) NULL
 #define ELEMENT_uuid(element) NULL
 #define ELEMENT_string(element) NULL
+#define ELEMENT_bytes(element) NULL
 #define ELEMENT_records(element) NULL
 #define ELEMENT_object(element) &kafka_struct_##element
+#define ELEMENT_maybe(element) &kafka_struct_##element
 #define ELEMENT_array(element) &kafka_struct_##element
 #define ELEMENT_list_i32(element) NULL
 #define ELEMENT_list_i64(element) NULL
@@ -124,7 +128,9 @@ static void init_field(const struct kafka_field *f, uint8_t *at, uint8_t *count_
 		*(int32_t *)(void *)count_at = v == NIL ? -1 : 0;
 		break;
 	case KAFKA_uuid:
+	case KAFKA_bytes:
 	case KAFKA_records:
+	case KAFKA_maybe:
 		break; /* zeroed */
 	default:
 		unreachable("kafka_kind");

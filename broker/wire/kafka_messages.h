@@ -12,7 +12,8 @@ struct kafka_records {
 	bool in_payload;
 };
 
-/* C types of the tables' kinds. Strings end with NUL; NULL is null. Counts of -1 are null arrays. Memory: the decoder's arena, or
+/* C types of the tables' kinds. Strings end with NUL; NULL is null. Bytes lie in the frame they came in; p NULL is
+ * null. An object that may be null is a pointer. Counts of -1 are null arrays. Memory: the decoder's arena, or
  * whoever fills in a message. */
 #define KAFKA_C_bool(name, element) bool name;
 #define KAFKA_C_i8(name, element) int8_t name;
@@ -21,8 +22,10 @@ struct kafka_records {
 #define KAFKA_C_i64(name, element) int64_t name;
 #define KAFKA_C_uuid(name, element) struct uuid name;
 #define KAFKA_C_string(name, element) const char *name;
+#define KAFKA_C_bytes(name, element) struct slice name;
 #define KAFKA_C_records(name, element) struct kafka_records name;
 #define KAFKA_C_object(name, element) struct kafka_##element name;
+#define KAFKA_C_maybe(name, element) struct kafka_##element *name;
 #define KAFKA_C_array(name, element)                                                                                   \
 	struct kafka_##element *name;                                                                                  \
 	int32_t name##_count;
@@ -57,8 +60,10 @@ enum kafka_kind {
 	KAFKA_i64,
 	KAFKA_uuid,
 	KAFKA_string,
+	KAFKA_bytes,
 	KAFKA_records,
 	KAFKA_object,
+	KAFKA_maybe,
 	KAFKA_array,
 	KAFKA_list_i32,
 	KAFKA_list_i64,
@@ -73,7 +78,7 @@ struct kafka_field {
 	int16_t tag;         /* -1: not tagged */
 	int64_t default_value; /* of absent ones; strings and arrays: 0 empty, -1 null */
 	size_t offset, count_offset; /* within the C struct; count_offset: arrays and lists */
-	const struct kafka_struct *element; /* objects and arrays */
+	const struct kafka_struct *element; /* objects, maybes and arrays */
 };
 /* Tagged fields stand in the order of their tags. */
 struct kafka_struct {

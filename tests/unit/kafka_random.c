@@ -73,11 +73,21 @@ static void random_null(const struct kafka_field *f, uint8_t *message)
 	if (f->kind >= KAFKA_array) {
 		memset(message + f->offset, 0, sizeof(void *));
 		memcpy(message + f->count_offset, &count, sizeof(count));
-	} else if (f->kind == KAFKA_string) {
+	} else if (f->kind == KAFKA_string || f->kind == KAFKA_maybe) {
 		memset(message + f->offset, 0, sizeof(void *));
+	} else if (f->kind == KAFKA_bytes) {
+		memset(message + f->offset, 0, sizeof(struct slice));
 	} else {
 		memset(message + f->offset, 0, sizeof(struct kafka_records));
 	}
+}
+
+static void *random_object(struct kafka_random *r, const struct kafka_struct *s)
+{
+	void *object = arena_calloc(r->arena, 1, s->size);
+	expect(object != NULL);
+	kafka_random_fill(r, s, object);
+	return object;
 }
 
 static void random_field(struct kafka_random *r, const struct kafka_field *f, uint8_t *message)
@@ -106,11 +116,17 @@ static void random_field(struct kafka_random *r, const struct kafka_field *f, ui
 	case KAFKA_string:
 		*(const char **)at = random_text(r);
 		break;
+	case KAFKA_bytes:
+		*(struct slice *)at = random_records(r).bytes;
+		break;
 	case KAFKA_records:
 		*(struct kafka_records *)at = random_records(r);
 		break;
 	case KAFKA_object:
 		kafka_random_fill(r, f->element, at);
+		break;
+	case KAFKA_maybe:
+		*(void **)at = random_object(r, f->element);
 		break;
 	case KAFKA_array:
 	case KAFKA_list_i32:
@@ -179,9 +195,21 @@ static const char *list_difference(const struct kafka_field *f, const uint8_t *a
 	return NULL;
 }
 
+static const char *maybe_difference(const struct kafka_field *f, const void *a, const void *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b ? NULL : f->name;
+	return kafka_random_difference(f->element, a, b);
+}
+
+static bool same_bytes(struct slice a, struct slice b)
+{
+	return (a.p == NULL) == (b.p == NULL) && slice_equal(a, b);
+}
+
 static bool same_records(const struct kafka_records *a, const struct kafka_records *b)
 {
-	return (a->bytes.p == NULL) == (b->bytes.p == NULL) && slice_equal(a->bytes, b->bytes);
+	return same_bytes(a->bytes, b->bytes);
 }
 
 const char *kafka_random_difference(const struct kafka_struct *s, const void *a, const void *b)
@@ -195,6 +223,10 @@ const char *kafka_random_difference(const struct kafka_struct *s, const void *a,
 			difference = list_difference(f, a, b);
 		else if (f->kind == KAFKA_object)
 			difference = kafka_random_difference(f->element, x, y);
+		else if (f->kind == KAFKA_maybe)
+			difference = maybe_difference(f, *(const void *const *)x, *(const void *const *)y);
+		else if (f->kind == KAFKA_bytes)
+			same = same_bytes(*(const struct slice *)x, *(const struct slice *)y);
 		else if (f->kind == KAFKA_string)
 			same = same_text(*(const char *const *)x, *(const char *const *)y);
 		else if (f->kind == KAFKA_records)
