@@ -26,3 +26,6 @@ UNIT_TESTS += tests/unit/test_log_threads
 THREADED_TESTS += tests/unit/test_log_threads
 tests_unit_test_log_threads_SOURCES = tests/unit/test_log_threads.c $(LOG_FIXTURE)
 tests_unit_test_log_threads_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_range_load
+tests_unit_test_range_load_SOURCES = tests/unit/test_range_load.c $(LOG_FIXTURE)
+tests_unit_test_range_load_LDADD = libsimulation.a $(UNIT_LIBS)
