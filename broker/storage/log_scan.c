@@ -51,6 +51,9 @@ static enum status decode_v2(const uint8_t *p, struct log_batch_info *b)
 	b->leader_epoch = bytes_get_i32(p + 12);
 	b->attributes = bytes_get_i16(p + 21);
 	b->max_timestamp = bytes_get_i64(p + 35);
+	b->producer_id = bytes_get_i64(p + 43);
+	b->producer_epoch = bytes_get_i16(p + 51);
+	b->base_sequence = bytes_get_i32(p + 53);
 	if (delta < 0 || b->base_offset < 0 || b->base_offset >= INT64_MAX - delta)
 		return STATUS_CORRUPT;
 	b->last_offset = b->base_offset + delta;
@@ -63,6 +66,7 @@ static enum status decode_v01(const uint8_t *p, struct log_batch_info *b)
 	b->leader_epoch = -1;
 	b->attributes = p[17];
 	b->max_timestamp = b->magic == 1 ? bytes_get_i64(p + 18) : -1;
+	b->producer_id = b->base_sequence = b->producer_epoch = -1;
 	return b->last_offset < 0 || b->last_offset == INT64_MAX ? STATUS_CORRUPT : STATUS_OK;
 }
 

@@ -11,6 +11,9 @@ struct log_batch_info {
 	int64_t base_offset; /* magic 0 and 1: that of the last record, as the format has it */
 	int64_t last_offset;
 	int64_t max_timestamp; /* -1 none */
+	int64_t producer_id;   /* -1 none; what follows says something only beside one */
+	int32_t base_sequence;
+	int16_t producer_epoch;
 	int32_t leader_epoch;  /* -1 none */
 	int16_t attributes;
 	int8_t magic;
