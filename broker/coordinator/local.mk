@@ -1,4 +1,14 @@
 noinst_LIBRARIES += libcoordinator.a
 libcoordinator_a_CFLAGS = $(AM_CFLAGS)
 libcoordinator_a_SOURCES = \
-	broker/coordinator/group.c broker/coordinator/group.h broker/coordinator/group_request.h
+	broker/coordinator/group.c broker/coordinator/group.h broker/coordinator/group_internal.h \
+	broker/coordinator/group_request.h \
+	broker/coordinator/group_candidates.c \
+	broker/coordinator/group_join.c \
+	broker/coordinator/group_member.c \
+	broker/coordinator/group_pending.c \
+	broker/coordinator/group_rebalance.c \
+	broker/coordinator/group_record.c \
+	broker/coordinator/group_session.c \
+	broker/coordinator/group_sync.c \
+	broker/coordinator/group_timers.c
