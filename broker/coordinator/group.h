@@ -130,7 +130,8 @@ struct group_callbacks {
 	void (*synced)(void *arg, void *ticket, const struct group_sync_answer *answer);
 	/* Write the group's record now: take group_export() within the call, append it, and call group_persisted() once it is
 	 * committed or has failed (at once if need be: persist() is the last thing a call into the group does). Never asked
-	 * again before group_persisted(): changes in between are gathered into one further record. */
+	 * again before group_persisted(): changes in between are gathered into one further record. The append must end:
+	 * members wait for it without a deadline of their own. */
 	void (*persist)(void *arg, struct group *g);
 };
 
