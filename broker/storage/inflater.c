@@ -1,5 +1,7 @@
 #include "storage/inflater.h"
 
+#include "storage/lz4_header.h"
+
 #include <lz4frame.h>
 #include <pthread.h>
 #include <snappy-c.h>
@@ -13,8 +15,8 @@ enum {
 	ZSTD_WINDOW_LOG_MAX = 27,
 	/* The longest copy of snappy's format is 64 bytes from a tag of 3. */
 	SNAPPY_RATIO_MAX = 22,
-	LZ4_HEADER_SIZE_MIN = 7,
 	GZIP_WINDOW_BITS = 15 + 16, /* zlib: gzip wrapper only */
+	INFLATED_SIZE_FIRST = 16384,
 };
 
 struct inflater {
@@ -23,6 +25,7 @@ struct inflater {
 	size_t max_bytes, produced_bytes;
 	bool ended;
 	bool oversized; /* more held than is worth keeping */
+	bool magic_0;
 
 	z_stream gzip;
 	bool gzip_ready;
@@ -100,6 +103,24 @@ static enum status lz4_check_header(struct slice in, bool *ret_large_blocks)
 	return version_1 && independent && reserved_clear && block_size_id >= 4 ? STATUS_OK : STATUS_CORRUPT_MESSAGE;
 }
 
+/* Gives the library the header with the checksum it expects. */
+static enum status lz4_take_header(struct inflater *i)
+{
+	uint8_t header[LZ4_HEADER_SIZE_MAX];
+	struct slice in = inflater_input(i);
+	size_t n = lz4_header_size(in), made = 0;
+	if (n == 0)
+		return STATUS_CORRUPT_MESSAGE;
+	memcpy(header, in.p, n);
+	header[n - 1] = lz4_header_checksum(header, n);
+	size_t taken = n;
+	size_t rc = LZ4F_decompress(i->lz4, header, &made, header, &taken, NULL);
+	if (LZ4F_isError(rc) || taken != n)
+		return STATUS_CORRUPT_MESSAGE;
+	byte_reader_skip(&i->in, n);
+	return STATUS_OK;
+}
+
 static enum status lz4_begin(struct inflater *i)
 {
 	bool large_blocks = false;
@@ -108,7 +129,7 @@ static enum status lz4_begin(struct inflater *i)
 	if (i->lz4 == NULL)
 		expect(!LZ4F_isError(LZ4F_createDecompressionContext(&i->lz4, LZ4F_VERSION)));
 	LZ4F_resetDecompressionContext(i->lz4);
-	return STATUS_OK;
+	return i->magic_0 ? lz4_take_header(i) : STATUS_OK;
 }
 
 static enum status lz4_read(struct inflater *i, uint8_t *out, size_t n, size_t *ret_n)
@@ -296,7 +317,7 @@ uint8_t *inflater_scratch(struct inflater *i)
 	return i->scratch;
 }
 
-enum status inflater_begin(struct inflater *i, enum compression_type type, struct slice in, size_t max_bytes)
+static enum status begin(struct inflater *i, enum compression_type type, struct slice in, size_t max_bytes)
 {
 	expect(type > COMPRESSION_none && type < COMPRESSION_COUNT);
 	expect(i->type == COMPRESSION_none); /* the one before was ended */
@@ -309,6 +330,18 @@ enum status inflater_begin(struct inflater *i, enum compression_type type, struc
 	if (s == STATUS_OK)
 		i->type = type;
 	return s;
+}
+
+enum status inflater_begin(struct inflater *i, enum compression_type type, struct slice in, size_t max_bytes)
+{
+	i->magic_0 = false;
+	return begin(i, type, in, max_bytes);
+}
+
+enum status inflater_begin_magic_0(struct inflater *i, enum compression_type type, struct slice in, size_t max_bytes)
+{
+	i->magic_0 = true;
+	return begin(i, type, in, max_bytes);
 }
 
 enum status inflater_read(struct inflater *i, void *out, size_t n, size_t *ret_n)
@@ -330,6 +363,29 @@ enum status inflater_read(struct inflater *i, void *out, size_t n, size_t *ret_n
 		i->produced_bytes += got;
 	}
 	*ret_n = done;
+	return STATUS_OK;
+}
+
+enum status inflater_read_all(struct inflater *i, uint8_t **ret_bytes, size_t *ret_n)
+{
+	size_t capacity = INFLATED_SIZE_FIRST, n = 0;
+	uint8_t *bytes = check_alloc(capacity);
+	for (;;) {
+		size_t got = 0;
+		enum status s = inflater_read(i, bytes + n, capacity - n, &got);
+		if (s != STATUS_OK) {
+			free(bytes);
+			return s;
+		}
+		n += got;
+		if (n < capacity)
+			break;
+		expect(n <= i->max_bytes);
+		capacity *= 2;
+		bytes = check_realloc(bytes, capacity);
+	}
+	*ret_bytes = bytes;
+	*ret_n = n;
 	return STATUS_OK;
 }
 

@@ -7,6 +7,7 @@ libstorage_a_SOURCES = \
 	broker/storage/disk.c broker/storage/disk.h \
 	broker/storage/inflater.c broker/storage/inflater.h \
 	broker/storage/leader_epoch_cache.c broker/storage/leader_epoch_cache.h \
+	broker/storage/legacy_message.c broker/storage/legacy_message.h \
 	broker/storage/log_directory.c broker/storage/log_directory.h \
 	broker/storage/log_index.c broker/storage/log_index.h \
 	broker/storage/log_manager.c broker/storage/log_manager.h \
@@ -17,6 +18,7 @@ libstorage_a_SOURCES = \
 	broker/storage/log_recovery.c broker/storage/log_recovery.h \
 	broker/storage/log_scan.c broker/storage/log_scan.h \
 	broker/storage/log_segment.c broker/storage/log_segment.h \
+	broker/storage/lz4_header.c broker/storage/lz4_header.h \
 	broker/storage/name_list.c broker/storage/name_list.h \
 	broker/storage/partition_directory.c broker/storage/partition_directory.h \
 	broker/storage/partition_log.c broker/storage/partition_log.h \
@@ -29,5 +31,7 @@ libstorage_a_SOURCES = \
 	broker/storage/record_batch.c broker/storage/record_batch.h \
 	broker/storage/record_batch_builder.c \
 	broker/storage/record_batch_validate.c \
+	broker/storage/record_convert.c broker/storage/record_convert.h \
+	broker/storage/record_convert_down.c \
 	broker/storage/record_iterator.c \
 	broker/storage/record_rewrite.c broker/storage/record_rewrite.h

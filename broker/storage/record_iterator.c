@@ -1,26 +1,6 @@
 #include "storage/inflater.h"
 #include "storage/record_batch.h"
 
-enum { INFLATED_SIZE_FIRST = 16384 };
-
-/* Inflates all of `in` into an allocation that doubles as it fills. */
-static enum status iterator_inflate(struct record_iterator *it, struct inflater *inflater, size_t max_inflated)
-{
-	size_t capacity = INFLATED_SIZE_FIRST, n = 0;
-	for (;;) {
-		it->inflated = check_realloc(it->inflated, capacity);
-		size_t got = 0;
-		TRY(inflater_read(inflater, it->inflated + n, capacity - n, &got));
-		n += got;
-		if (n < capacity)
-			break;
-		expect(n <= max_inflated); /* the inflater's promise */
-		capacity *= 2;
-	}
-	byte_reader_init(&it->reader, slice_of(it->inflated, n));
-	return STATUS_OK;
-}
-
 enum status record_iterator_init(struct record_iterator *it, const struct record_batch *b, size_t max_inflated)
 {
 	expect(b->data.n >= RECORD_BATCH_HEADER_SIZE && max_inflated <= INT32_MAX);
@@ -35,13 +15,13 @@ enum status record_iterator_init(struct record_iterator *it, const struct record
 		return STATUS_CORRUPT;
 	struct inflater *inflater = inflater_of_thread();
 	enum status s = inflater_begin(inflater, codec, records, max_inflated);
+	size_t n = 0;
 	if (s == STATUS_OK)
-		s = iterator_inflate(it, inflater, max_inflated);
+		s = inflater_read_all(inflater, &it->inflated, &n);
 	inflater_end(inflater);
-	if (s != STATUS_OK) {
-		record_iterator_fini(it);
+	if (s != STATUS_OK)
 		return STATUS_CORRUPT;
-	}
+	byte_reader_init(&it->reader, slice_of(it->inflated, n));
 	return STATUS_OK;
 }
 

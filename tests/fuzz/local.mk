@@ -46,3 +46,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz_log_recovery
 tests_fuzz_fuzz_log_recovery_SOURCES = tests/fuzz/fuzz_log_recovery.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_log_recovery_LDADD = libsimulation.a $(FUZZ_LIBS)
 tests_fuzz_fuzz_log_recovery_LDFLAGS = $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_record_convert
+tests_fuzz_fuzz_record_convert_SOURCES = tests/fuzz/fuzz_record_convert.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_record_convert_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_record_convert_LDFLAGS = $(FUZZ_LINK)

@@ -9,3 +9,6 @@ UNIT_TESTS += tests/unit/test_sim_disk
 tests_unit_test_sim_disk_SOURCES = tests/unit/test_sim_disk.c tests/unit/unit.h tests/unit/fault.h
 tests_unit_test_sim_disk_LDADD = libsimulation.a $(UNIT_LIBS)
 THREADED_TESTS += tests/unit/test_compression
+UNIT_TESTS += tests/unit/test_record_convert
+tests_unit_test_record_convert_SOURCES = tests/unit/test_record_convert.c tests/unit/unit.h
+tests_unit_test_record_convert_LDADD = $(UNIT_LIBS)
