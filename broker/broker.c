@@ -4,6 +4,7 @@
 #include "base/metrics.h"
 #include "broker_controller.h"
 #include "broker_notify.h"
+#include "coordinator/group_coordinator.h"
 #include "service/metadata_service.h"
 
 #include <event2/event.h>
@@ -290,7 +291,10 @@ static void free_fronts(struct broker *b)
 	kafka_dispatch_free(b->kafka);
 	for (int i = 0; b->services != NULL && i < b->loop_count; i++)
 		service_loop_free(b->services[i]);
+	for (int i = 0; b->coordinators != NULL && i < b->loop_count; i++)
+		group_coordinator_free(b->coordinators[i]);
 	free(b->services);
+	free(b->coordinators);
 	free(b->hurries);
 	admin_service_free(b->admin);
 }

@@ -19,6 +19,7 @@
 
 struct broker_controller;
 struct event;
+struct group_coordinator;
 
 /* How far the start has come; each step begins when the one before has answered. On the cluster loop:
  *   CONNECTING -> IDENTIFYING -> CONFIGURING -> LOADING -> HOSTING -> REGISTERING -> SERVING
@@ -78,7 +79,8 @@ struct broker {
 
 	/* Services and fronts */
 	struct admin_service *admin;
-	struct service_loop **services; /* one per loop */
+	struct group_coordinator **coordinators; /* one per loop */
+	struct service_loop **services;          /* one per loop */
 	struct native_dispatch *native;
 	struct kafka_dispatch *kafka;
 	struct net_server *server;
@@ -102,6 +104,7 @@ struct broker {
 		struct task task;
 		struct broker *broker;
 		struct service_loop *service;
+		struct group_coordinator *coordinator;
 	} *hurries; /* one per loop */
 	_Atomic int hurrying;
 	bool cluster_started, loops_started;

@@ -5,6 +5,7 @@
 #include "base/metrics.h"
 #include "broker_controller.h"
 #include "broker_probe.h"
+#include "coordinator/group_coordinator.h"
 
 enum { CONNECT_WARN_US = 2 * 1000 * 1000 };
 
@@ -231,6 +232,21 @@ static void register_broker(struct broker *b)
 
 /* --- fronts -------------------------------------------------------------- */
 
+static void make_coordinators(struct broker *b)
+{
+	b->coordinators = check_calloc((size_t)b->loop_count, sizeof(struct group_coordinator *));
+	for (int i = 0; i < b->loop_count; i++) {
+		struct group_coordinator_options o = {
+			.scheduler = loop_group_scheduler(b->loops, i),
+			.replicas = b->managers[i],
+			.images = b->holders[i],
+			.background = blocking_pool_background(b->pool),
+			.settings = b->settings,
+		};
+		b->coordinators[i] = group_coordinator_new(&o);
+	}
+}
+
 static void make_services(struct broker *b)
 {
 	struct admin_service_options admin = {.zk = b->zk, .scheduler = b->cluster, .settings = b->settings};
@@ -241,6 +257,8 @@ static void make_services(struct broker *b)
 			.scheduler = loop_group_scheduler(b->loops, i),
 			.images = b->holders[i],
 			.router = &b->router,
+			.coordinators = b->coordinators,
+			.coordinator_count = (size_t)b->loop_count,
 			.settings = b->settings,
 			.admin = b->admin,
 			.broker_id = b->broker_id,
@@ -353,6 +371,7 @@ static enum status take_identity(struct broker *b, const char *cluster_id, int32
 	cluster_state_set_identity(b->state, cluster_id, broker_id);
 	for (int i = 0; i < b->loop_count; i++)
 		replica_manager_set_broker_id(b->managers[i], broker_id);
+	make_coordinators(b);
 	make_services(b);
 	TRY(make_server(b, f));
 	if (loop_group_start(b->loops) != STATUS_OK)

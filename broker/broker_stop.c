@@ -5,6 +5,7 @@
 #include "base/diag.h"
 #include "broker_controller.h"
 #include "broker_notify.h"
+#include "coordinator/group_coordinator.h"
 
 #include <unistd.h>
 
@@ -109,11 +110,12 @@ static void hurried(struct task *t)
 {
 	struct broker_hurry *h = CONTAINER_OF(t, struct broker_hurry, task);
 	service_loop_hurry(h->service);
+	group_coordinator_stop(h->coordinator);
 	if (atomic_fetch_sub(&h->broker->hurrying, 1) == 1)
 		scheduler_post(h->broker->main, &h->broker->stop_task);
 }
 
-/* Long polls and waits for the image would hold the stop up. */
+/* Long polls, waits for the image and members waiting for their group would hold the stop up. */
 static void hurry_requests(struct broker *b)
 {
 	task_init(&b->stop_task, "broker_drain", drain_connections);
@@ -125,7 +127,7 @@ static void hurry_requests(struct broker *b)
 	atomic_store(&b->hurrying, b->loop_count);
 	for (int i = 0; i < b->loop_count; i++) {
 		struct broker_hurry *h = &b->hurries[i];
-		*h = (struct broker_hurry){.broker = b, .service = b->services[i]};
+		*h = (struct broker_hurry){.broker = b, .service = b->services[i], .coordinator = b->coordinators[i]};
 		task_init(&h->task, "broker_hurry", hurried);
 		scheduler_post(b->services[i]->scheduler, &h->task);
 	}

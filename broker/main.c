@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 /* Few arenas: with one per thread an idle broker would hold several times what it uses. */
-enum { MALLOC_ARENAS = 2, MALLOC_TRIM_BYTES = 1024 * 1024 };
+enum { MALLOC_ARENAS = 2, MALLOC_TRIM_BYTES = 1024 * 1024, STANDALONE_OVERRIDES = 2 };
 
 static void print_lines(const struct settings_lines *lines, const char *what)
 {
@@ -30,12 +30,13 @@ static void print_report(const struct settings_report *r)
 
 static enum status load(const struct broker_arguments *a, struct settings *ret_settings)
 {
-	const char *overrides[BROKER_OVERRIDES_MAX + 1];
+	const char *overrides[BROKER_OVERRIDES_MAX + STANDALONE_OVERRIDES];
 	size_t count = 0;
 	char *log_dirs = NULL;
 	if (a->standalone_directory != NULL) {
 		log_dirs = check_asprintf("log.dirs=%s/logs", a->standalone_directory);
 		overrides[count++] = log_dirs; /* before the others: they may say otherwise */
+		overrides[count++] = "offsets.topic.replication.factor=1"; /* there will be no other broker */
 	}
 	for (size_t i = 0; i < a->override_count; i++)
 		overrides[count++] = a->overrides[i];

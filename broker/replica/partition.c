@@ -17,6 +17,7 @@ struct partition {
 	struct topic_partition tp;
 	struct partition_log *log;
 	struct topic_settings settings;
+	const struct partition_watcher *watcher; /* NULL: nobody */
 
 	enum partition_role role;
 	int32_t leader; /* broker id, -1 none */
@@ -150,6 +151,29 @@ static void complete_produces(struct partition *p)
 		produce_complete(p, p->produces.next, s);
 }
 
+/* --- news for the watcher -------------------------------------------------------------------------------------------------- */
+
+static const struct partition_watcher *watcher_of(const struct partition_environment *env, const char *topic)
+{
+	const struct partition_watcher *w = env->watchers;
+	while (w != NULL && strcmp(w->topic, topic) != 0)
+		w = w->next;
+	return w;
+}
+
+static void tell_leads(struct partition *p)
+{
+	if (p->watcher != NULL)
+		p->watcher->leads(p->watcher->arg, p->tp.partition, p);
+}
+
+/* The role that ends was `from`. */
+static void tell_lost(struct partition *p, enum partition_role from)
+{
+	if (p->watcher != NULL && from == PARTITION_LEADER)
+		p->watcher->lost(p->watcher->arg, p->tp.partition);
+}
+
 static void advance(struct partition *p)
 {
 	if (p->role != PARTITION_LEADER)
@@ -169,6 +193,8 @@ static void advance(struct partition *p)
 	complete_produces(p);
 	for (struct fetch_waiter *w = p->fetches.next; w != &p->fetches; w = w->next)
 		count_towards(p, w); /* wakes by letter: the list does not change here */
+	if (p->watcher != NULL)
+		p->watcher->advanced(p->watcher->arg, p->tp.partition);
 }
 
 static void go_offline(struct partition *p, enum status why)
@@ -180,7 +206,9 @@ static void go_offline(struct partition *p, enum status why)
 	if (p->role == PARTITION_LEADER)
 		metrics_add(METRIC_partitions_led, -1);
 	metrics_add(METRIC_partitions_offline, 1);
+	enum partition_role from = p->role;
 	p->role = PARTITION_OFFLINE;
+	tell_lost(p, from);
 	let_waiters_go(p, STATUS_KAFKA_STORAGE_ERROR);
 	if (p->env->failed != NULL)
 		p->env->failed(p->env->arg, &p->tp, why);
@@ -227,6 +255,7 @@ struct partition *partition_new(struct partition_environment *env, const struct 
 	p->tp = *tp;
 	p->log = log;
 	p->settings = *settings;
+	p->watcher = watcher_of(env, tp->topic);
 	p->leader = p->leader_epoch = p->partition_epoch = -1;
 	p->produces.next = p->produces.previous = &p->produces;
 	p->fetches.next = p->fetches.previous = &p->fetches;
@@ -244,6 +273,7 @@ struct partition *partition_new(struct partition_environment *env, const struct 
 void partition_free(struct partition *p)
 {
 	check(p);
+	tell_lost(p, p->role);
 	let_waiters_go(p, STATUS_NOT_LEADER_OR_FOLLOWER);
 	partition_log_on_flushed(p->log, NULL, NULL);
 	metrics_add(METRIC_partitions_hosted, -1);
@@ -297,6 +327,7 @@ static void become_follower(struct partition *p)
 {
 	if (p->role == PARTITION_LEADER)
 		metrics_add(METRIC_partitions_led, -1);
+	tell_lost(p, p->role);
 	p->role = PARTITION_FOLLOWER;
 	while (p->produces.next != &p->produces)
 		produce_complete(p, p->produces.next, STATUS_NOT_LEADER_OR_FOLLOWER);
@@ -326,6 +357,8 @@ enum status partition_become(struct partition *p, const struct replica_command *
 		(int)p->tp.partition, (int)p->leader, (int)p->leader_epoch, p->isr_count, (long long)p->high_watermark,
 		(long long)partition_log_end_offset(p->log));
 	wake_fetches(p); /* their leader epoch has to be checked again */
+	if (p->role == PARTITION_LEADER)
+		tell_leads(p);
 	return STATUS_OK;
 }
 
@@ -338,6 +371,7 @@ enum status partition_stop(struct partition *p, int32_t leader_epoch)
 		return STATUS_OK;
 	if (p->role == PARTITION_LEADER)
 		metrics_add(METRIC_partitions_led, -1);
+	tell_lost(p, p->role);
 	p->role = PARTITION_NONE;
 	p->leader = -1;
 	if (leader_epoch > p->leader_epoch)
@@ -568,6 +602,12 @@ struct partition_log *partition_get_log(const struct partition *p)
 {
 	CHECK_MAGIC(partition, p);
 	return p->log;
+}
+
+const struct topic_settings *partition_settings(const struct partition *p)
+{
+	CHECK_MAGIC(partition, p);
+	return &p->settings;
 }
 
 void partition_checkpoint(const struct partition *p, struct log_checkpoint_entry *ret_entry)

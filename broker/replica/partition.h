@@ -12,6 +12,21 @@
 
 enum partition_role { PARTITION_NONE, PARTITION_LEADER, PARTITION_FOLLOWER, PARTITION_OFFLINE };
 
+struct partition;
+/* Who wants to hear of the replicas of one topic on one loop: the coordinator that keeps its state there. Called on the loop, in
+ * the middle of whatever causes it: take note, and act in a turn of your own. */
+struct partition_watcher {
+	const char *topic;
+	/* It leads now, or leads in a new epoch; p until lost. */
+	void (*leads)(void *arg, int32_t partition, struct partition *p);
+	/* It leads no longer (of those that led); p must not be used any more. */
+	void (*lost)(void *arg, int32_t partition);
+	/* The high watermark has moved, while it leads. */
+	void (*advanced)(void *arg, int32_t partition);
+	void *arg;
+	struct partition_watcher *next;
+};
+
 /* What all partitions of a loop share; borrowed for their life. */
 struct partition_environment {
 	struct scheduler *scheduler;
@@ -20,10 +35,10 @@ struct partition_environment {
 	bool (*disk_full)(void *arg); /* NULL: never */
 	void (*failed)(void *arg, const struct topic_partition *tp, enum status why); /* NULL: nobody cares */
 	void *arg;
+	struct partition_watcher *watchers; /* of all partitions made from now on */
 	bool changed; /* something a checkpoint file should know has happened on this loop */
 };
 
-struct partition;
 /* Adopts the log onto the loop. high_watermark: from the checkpoint; cut to what the log holds. */
 struct partition *partition_new(struct partition_environment *env, const struct topic_partition *tp, struct partition_log *log,
 	int64_t high_watermark, const struct topic_settings *settings);
@@ -54,6 +69,7 @@ enum partition_role partition_role(const struct partition *p);
 int32_t partition_leader_epoch(const struct partition *p); /* -1 before the first role */
 int64_t partition_high_watermark(const struct partition *p);
 struct partition_log *partition_get_log(const struct partition *p);
+const struct topic_settings *partition_settings(const struct partition *p);
 void partition_checkpoint(const struct partition *p, struct log_checkpoint_entry *ret_entry);
 /* Rolls and removes what is due; nothing while there is no role (a stray's data is not ours to delete). */
 void partition_apply_retention(struct partition *p);

@@ -204,6 +204,14 @@ void replica_manager_set_broker_id(struct replica_manager *m, int32_t broker_id)
 	m->env.broker_id = broker_id;
 }
 
+void replica_manager_watch(struct replica_manager *m, struct partition_watcher *w)
+{
+	CHECK_MAGIC(replica_manager, m);
+	expect(m->all.next == &m->all && w->topic != NULL);
+	w->next = m->env.watchers;
+	m->env.watchers = w;
+}
+
 struct scheduler *replica_manager_scheduler(const struct replica_manager *m)
 {
 	CHECK_MAGIC(replica_manager, m);

@@ -26,6 +26,10 @@ void replica_manager_free(struct replica_manager *m);
 void replica_manager_set_broker_id(struct replica_manager *m, int32_t broker_id);
 struct scheduler *replica_manager_scheduler(const struct replica_manager *m);
 
+/* Before anything is hosted: w hears of its topic's replicas on this loop (partition.h), for the manager's life. */
+struct partition_watcher;
+void replica_manager_watch(struct replica_manager *m, struct partition_watcher *w);
+
 /* For replica_host: arg is the replica_manager. On its loop. */
 void replica_manager_execute(void *arg, struct replica_command *c);
 

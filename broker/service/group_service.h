@@ -10,8 +10,8 @@
 /* r->group_id, kind, its part, arena, done, arg: the caller's; home is set here. Requests of one connection to one group arrive in
  * the order of the calls. */
 void group_service_start(struct service_loop *s, struct group_request *r);
-/* Between start and done: nobody waits for the answer any more (the peer has gone). A member's parked join stays parked, as in Kafka:
- * its session timeout decides; the call and its arena live until done. */
+/* When nobody waits for the answer any more (the peer has gone), a member's parked join stays parked, as in Kafka: its session
+ * timeout decides; the call and its arena live until done. */
 
 /* The groups this broker coordinates, of all loops. */
 struct group_service_list {
@@ -44,7 +44,7 @@ struct coordinator_lookup {
 	void *arg;
 
 	/* private */
-	struct admin_request *creation;
+	struct coordinator_lookup *next;
 };
 /* Creates the topic when it is not there (offsets.topic.num.partitions, offsets.topic.replication.factor, ...), answering
  * COORDINATOR_NOT_AVAILABLE until its partitions have leaders. */

@@ -6,7 +6,7 @@ libservice_a_SOURCES = \
 	broker/service/config_service.c broker/service/config_service.h \
 	broker/service/control_service.c broker/service/control_service.h \
 	broker/service/fetch_service.c broker/service/fetch_service.h \
-	broker/service/group_service.h \
+	broker/service/group_service.c broker/service/group_service.h \
 	broker/service/leader_hint.c broker/service/leader_hint.h \
 	broker/service/metadata_service.c broker/service/metadata_service.h \
 	broker/service/produce_service.c broker/service/produce_service.h \

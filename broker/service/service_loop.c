@@ -14,6 +14,8 @@ struct service_loop *service_loop_new(const struct service_loop_options *o)
 		.scheduler = o->scheduler,
 		.images = o->images,
 		.router = o->router,
+		.coordinators = o->coordinators,
+		.coordinator_count = o->coordinators == NULL ? 0 : o->coordinator_count,
 		.settings = o->settings,
 		.admin = o->admin,
 		.topic_settings = topic_settings_cache_new(&o->settings->topic_defaults),
@@ -28,7 +30,7 @@ void service_loop_free(struct service_loop *s)
 	if (s == NULL)
 		return;
 	CHECK_MAGIC(service_loop, s);
-	expect(s->waiting.next == &s->waiting);
+	expect(s->waiting.next == &s->waiting && s->group_topic == NULL);
 	topic_settings_cache_free(s->topic_settings);
 	s->magic = 0;
 	free(s);

@@ -9,6 +9,8 @@
 #include "replica/replica_manager.h"
 
 struct admin_service;
+struct group_coordinator;
+struct group_topic_creation;
 struct topic_settings_cache;
 
 /* A request that waits for something to happen (bytes, an image), embedded in it: so that a stop need not wait as long. */
@@ -22,6 +24,9 @@ struct service_loop {
 	struct scheduler *scheduler;
 	struct cluster_image_holder *images;
 	const struct replica_router *router;
+	struct group_coordinator *const *coordinators; /* one per loop, placed as the router's managers; shared by all loops */
+	size_t coordinator_count;
+	struct group_topic_creation *group_topic; /* group_service's: __consumer_offsets is being made; NULL: no */
 	const struct settings *settings;
 	struct admin_service *admin; /* shared by all loops */
 	struct topic_settings_cache *topic_settings;
@@ -37,6 +42,8 @@ struct service_loop_options {
 	struct scheduler *scheduler;
 	struct cluster_image_holder *images;
 	const struct replica_router *router;
+	struct group_coordinator *const *coordinators; /* NULL: no groups here (unit tests) */
+	size_t coordinator_count;
 	const struct settings *settings;
 	struct admin_service *admin; /* NULL: topics cannot be made or changed here (unit tests) */
 	int32_t broker_id;

@@ -180,6 +180,7 @@ class Broker(Process):
             "log.dirs": self.dir / "data",
             "zookeeper.connect": cluster.zookeeper.address + cluster.chroot,
             "zookeeper.session.timeout.ms": 6000,
+            "offsets.topic.replication.factor": 1,
             "admin.listener": f"127.0.0.1:{self.admin_port}",
             **properties,
         }

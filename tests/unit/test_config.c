@@ -297,12 +297,12 @@ START_TEST(config_keys_of_kafka_without_meaning_are_listed)
 {
 	struct settings s;
 	struct settings_report r;
-	ck_assert_int_eq(load(ZK "offsets.topic.replication.factor=2\nbackground.threads=4\n"
+	ck_assert_int_eq(load(ZK "transaction.state.log.replication.factor=2\nbackground.threads=4\n"
 			      "listener.name.internal.ssl.keystore.location=/x\nsasl.jaas.config=y\nnum.io.threads=3\n",
 				 NULL, &s, &r),
 		STATUS_OK);
 	ck_assert_uint_eq(r.ignored.count, 4);
-	ck_assert_str_eq(r.ignored.list[0], "offsets.topic.replication.factor");
+	ck_assert_str_eq(r.ignored.list[0], "transaction.state.log.replication.factor");
 	ck_assert_str_eq(r.ignored.list[2], "listener.name.internal.ssl.keystore.location");
 	ck_assert_uint_eq(r.warnings.count, 0);
 	unload(&s, &r);
@@ -564,7 +564,8 @@ START_TEST(config_kafkas_own_server_properties_load)
 				 NULL, &s, &r),
 		STATUS_OK);
 	ck_assert_uint_eq(r.warnings.count, 0);
-	ck_assert_uint_eq(r.ignored.count, 4);
+	ck_assert_uint_eq(r.ignored.count, 2);
+	ck_assert_int_eq(s.offsets_topic_replication_factor, 1);
 	ck_assert_int_eq(s.num_io_threads, 8);
 	unload(&s, &r);
 }
