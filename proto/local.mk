@@ -41,3 +41,6 @@ EXTRA_DIST += proto/kafka/all.def proto/kafka/api_versions.def proto/kafka/creat
 	proto/kafka/alter_configs.def \
 	proto/kafka/incremental_alter_configs.def \
 	proto/kafka/describe_log_dirs.def
+
+# Tables of the coordinators' records, included by broker/coordinator/group_records.[ch].
+EXTRA_DIST += proto/storage/internal_topics.def

@@ -12,4 +12,5 @@ libcoordinator_a_SOURCES = \
 	broker/coordinator/group_record.c \
 	broker/coordinator/group_session.c \
 	broker/coordinator/group_sync.c \
-	broker/coordinator/group_timers.c
+	broker/coordinator/group_timers.c \
+	broker/coordinator/group_records.c broker/coordinator/group_records.h

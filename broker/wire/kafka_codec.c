@@ -71,3 +71,16 @@ enum status kafka_codec_decode_response(struct arena *a, struct slice frame, con
 		TRY(kafka_codec_skip_tags(&d));
 	return decode_body(&d, api->response, ret_body);
 }
+
+enum status kafka_codec_decode_record(
+	struct arena *a, struct slice bytes, const struct kafka_record_form *form, void **ret_message)
+{
+	struct kafka_decoder d = {.arena = a};
+	byte_reader_init(&d.reader, bytes);
+	d.version = byte_reader_i16(&d.reader);
+	TRY(d.reader.status);
+	if (d.version < form->first || d.version > form->last)
+		return STATUS_UNSUPPORTED_VERSION;
+	d.flexible = d.version >= form->flexible_from;
+	return decode_body(&d, form->type, ret_message);
+}

@@ -33,6 +33,19 @@ MUST_CHECK enum status kafka_codec_encode_request(const struct kafka_api *api, c
 MUST_CHECK enum status kafka_codec_encode_response(const struct kafka_api *api, const struct kafka_header *header, const void *body,
 	struct iobuf *payload, struct iobuf *out);
 
+/* A key or value of an internal topic's record: its version as an int16, then one struct. */
+struct kafka_record_form {
+	const struct kafka_struct *type;
+	int16_t first, last; /* versions the table describes */
+	int16_t flexible_from;
+};
+/* UNSUPPORTED_VERSION; otherwise as decode_request. */
+MUST_CHECK enum status kafka_codec_decode_record(
+	struct arena *a, struct slice bytes, const struct kafka_record_form *form, void **ret_message);
+/* Into the arena. TOO_LARGE: a string too long for its length field, or the arena's limit. */
+MUST_CHECK enum status kafka_codec_encode_record(struct arena *a, const struct kafka_record_form *form, int16_t version,
+	const void *message, struct slice *ret_bytes);
+
 /* Is this version of the API one with compact types and tagged fields? */
 bool kafka_codec_flexible(const struct kafka_api *api, int16_t version);
 

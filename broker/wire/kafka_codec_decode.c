@@ -60,11 +60,11 @@ static enum status decode_records(struct kafka_decoder *d, const struct kafka_fi
 	return decode_bytes(d, f, &ret_records->bytes);
 }
 
-/* Absent: -1. */
+/* Absent: -1 in a byte; as a tagged field 0 in an unsigned varint. */
 static enum status decode_maybe(struct kafka_decoder *d, const struct kafka_field *f, void **ret_object)
 {
 	*ret_object = NULL;
-	bool absent = (int8_t)byte_reader_u8(&d->reader) < 0;
+	bool absent = f->tag >= 0 ? byte_reader_uvarint(&d->reader) == 0 : (int8_t)byte_reader_u8(&d->reader) < 0;
 	TRY(d->reader.status);
 	if (absent)
 		return null_status(d, f);

@@ -108,7 +108,8 @@ static void put_struct(struct encoder *e, const struct kafka_struct *s, const ui
 static void put_maybe(struct encoder *e, const struct kafka_field *f, const uint8_t *object)
 {
 	expect(object != NULL || nullable(e, f));
-	*room(e, 1) = object == NULL ? UINT8_MAX : 1;
+	uint8_t null = f->tag >= 0 ? 0 : UINT8_MAX;
+	*room(e, 1) = object == NULL ? null : 1;
 	if (object != NULL)
 		put_struct(e, f->element, object);
 }
@@ -218,9 +219,10 @@ static bool is_default(const struct kafka_field *f, const uint8_t *message)
 	case KAFKA_list_i64:
 	case KAFKA_list_string:
 		return f->default_value == 0 ? list_of(f, message).count <= 0 : list_of(f, message).count == -1;
+	case KAFKA_maybe: /* without NIL the default is an object of defaults, and null is said */
+		return f->default_value == -1 && *(const void *const *)at == NULL;
 	case KAFKA_bytes:
 	case KAFKA_records:
-	case KAFKA_maybe:
 	default:
 		unreachable("no tagged field has this kind");
 	}
@@ -325,4 +327,25 @@ enum status kafka_codec_encode_response(const struct kafka_api *api, const struc
 	struct iobuf *payload, struct iobuf *out)
 {
 	return encode(&(struct frame){api, header, api->response, body, false}, payload, out);
+}
+
+/* --- records of internal topics ------------------------------------------ */
+
+enum status kafka_codec_encode_record(struct arena *a, const struct kafka_record_form *form, int16_t version,
+	const void *message, struct slice *ret_bytes)
+{
+	struct encoder counter = {.version = version, .flexible = version >= form->flexible_from};
+	expect(version >= form->first && version <= form->last);
+	(void)room(&counter, sizeof(int16_t));
+	put_struct(&counter, form->type, message);
+	TRY(counter.status);
+	uint8_t *base = arena_alloc(a, counter.at);
+	if (base == NULL)
+		return STATUS_TOO_LARGE;
+	struct encoder e = {.version = version, .flexible = counter.flexible, .base = base};
+	bytes_put_i16(room(&e, sizeof(int16_t)), version);
+	put_struct(&e, form->type, message);
+	expect(e.at == counter.at);
+	*ret_bytes = slice_of(base, e.at);
+	return STATUS_OK;
 }

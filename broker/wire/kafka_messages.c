@@ -1,66 +1,8 @@
-#include "wire/kafka_messages.h"
+#include "wire/kafka_table.h"
 
-#include <stdint.h>
-
-/* Words of the tables. */
-enum { LAST = INT16_MAX, NEVER = INT16_MAX, NONE = -1, NIL = -1 };
-
-#define COUNT_OF(name) offsetof(struct KAFKA_PASTE(kafka_, STRUCT), name##_count)
-#define COUNT_bool(name) 0
-#define COUNT_i8(name) 0
-#define COUNT_i16(name) 0
-#define COUNT_i32(name) 0
-#define COUNT_i64(name) 0
-#define COUNT_uuid(name) 0
-#define COUNT_string(name) 0
-#define COUNT_bytes(name) 0
-#define COUNT_records(name) 0
-#define COUNT_object(name) 0
-#define COUNT_maybe(name) 0
-#define COUNT_array(name) COUNT_OF(name)
-#define COUNT_list_i32(name) COUNT_OF(name)
-#define COUNT_list_i64(name) COUNT_OF(name)
-#define COUNT_list_string(name) COUNT_OF(name)
-
-#define ELEMENT_bool(element) NULL
-#define ELEMENT_i8(element) NULL
-#define ELEMENT_i16(element) NULL
-#define ELEMENT_i32(element) NULL
-#define ELEMENT_i64(element) NULL
-#define ELEMENT_uuid(element) NULL
-#define ELEMENT_string(element) NULL
-#define ELEMENT_bytes(element) NULL
-#define ELEMENT_records(element) NULL
-#define ELEMENT_object(element) &kafka_struct_##element
-#define ELEMENT_maybe(element) &kafka_struct_##element
-#define ELEMENT_array(element) &kafka_struct_##element
-#define ELEMENT_list_i32(element) NULL
-#define ELEMENT_list_i64(element) NULL
-#define ELEMENT_list_string(element) NULL
-
-#define STRINGIFY_(x) #x
-#define STRINGIFY(x) STRINGIFY_(x)
-
-#define BEGIN static const struct kafka_field KAFKA_PASTE(fields_, STRUCT)[] = {
-#define FIELD(kind_, name_, element_, first_, last_, null_from_, tag_, default_)                                       \
-	{.name = #name_,                                                                                               \
-		.kind = KAFKA_##kind_,                                                                                 \
-		.first = first_,                                                                                       \
-		.last = last_,                                                                                         \
-		.null_from = null_from_,                                                                               \
-		.tag = tag_,                                                                                           \
-		.default_value = default_,                                                                             \
-		.offset = offsetof(struct KAFKA_PASTE(kafka_, STRUCT), name_),                                         \
-		.count_offset = COUNT_##kind_(name_),                                                                  \
-		.element = ELEMENT_##kind_(element_)},
-#define END                                                                                                            \
-	}                                                                                                              \
-	;                                                                                                              \
-	const struct kafka_struct KAFKA_PASTE(kafka_struct_, STRUCT) = {                                              \
-		.name = STRINGIFY(STRUCT),                                                                             \
-		.fields = KAFKA_PASTE(fields_, STRUCT),                                                                \
-		.field_count = sizeof(KAFKA_PASTE(fields_, STRUCT)) / sizeof(struct kafka_field),                      \
-		.size = sizeof(struct KAFKA_PASTE(kafka_, STRUCT))};
+#define BEGIN KAFKA_TABLE_BEGIN
+#define FIELD KAFKA_TABLE_FIELD
+#define END KAFKA_TABLE_END()
 #define MESSAGE(name, key, first, last, flexible_from)
 #include "proto/kafka/all.def"
 #undef BEGIN

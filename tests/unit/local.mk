@@ -13,3 +13,4 @@ include tests/unit/replica.mk
 include tests/unit/service.mk
 include tests/unit/tools.mk
 include tests/unit/kafka.mk
+include tests/unit/coordinator.mk
