@@ -137,6 +137,109 @@ START_TEST(old_groups_have_no_rebalance_timeout)
 }
 END_TEST
 
+/* --- KIP-848 ------------------------------------------------------------- */
+
+/* What Kafka 3.9.1 and 4.1.0 wrote when two static members joined one after the other, with a third in a group of its own. */
+#define RECORDED(kind, key, value)                                                                                     \
+	{GROUP_RECORD_##kind, {(const uint8_t *)(key), sizeof(key) - 1}, {(const uint8_t *)(value), sizeof(value) - 1}}
+static const struct {
+	enum group_record_kind kind;
+	struct slice key, value;
+} recorded[] = {
+	RECORDED(CONSUMER_GROUP,
+		"\x00\x03\x00\x05g848b",
+		"\x00\x00\x00\x00\x00\x02\x00"),
+	RECORDED(CONSUMER_PARTITIONS,
+		"\x00\x04\x00\x04g848",
+		"\x00\x00\x03\xd1obsi7K\x9e\x8d\x01 m\x8eNny\x05" "beta\x00\x00\x00\x02\x03\x00\x00"
+		"\x00\x00\x02\x07rack-a\x00\x00\x00\x00\x01\x02\x07rack-a\x00\x00\xe2\xb4\xca\x9b\xce"
+		"\xeeOq\x8e[\xcc\x0d=1\x82\x89\x06" "alpha\x00\x00\x00\x03\x04\x00\x00\x00\x00\x02"
+		"\x07rack-a\x00\x00\x00\x00\x01\x02\x07rack-a\x00\x00\x00\x00\x02\x02\x07rack-a\x00"
+		"\x00\x00"),
+	RECORDED(CONSUMER_MEMBER,
+		"\x00\x05\x00\x04g848\x00\x16" "fp6vgcsvSYOEZJ1okzn29A",
+		"\x00\x00\x07inst-1\x00\x03" "c1\x0b/127.0.0.1\x03\x06" "alpha\x05" "beta\x01\x00\x04"
+		"\x93\xe0\x00\x01\x00\x01\x00"),
+	RECORDED(CONSUMER_MEMBER,
+		"\x00\x05\x00\x04g848\x00\x16qziDTP0SQ3WuVdWlGqghHg",
+		"\x00\x00\x07inst-1\x07rack-a\x03" "c1\x0b/127.0.0.1\x03\x06" "alpha\x05" "beta\x01"
+		"\x00\x04\x93\xe0\x00\x01\x00\x01\x00"),
+	RECORDED(CONSUMER_TARGET,
+		"\x00\x06\x00\x05g848b",
+		"\x00\x00\x00\x00\x00\x01\x00"),
+	RECORDED(CONSUMER_TARGET_MEMBER,
+		"\x00\x07\x00\x04g848\x00\x16" "fp6vgcsvSYOEZJ1okzn29A",
+		"\x00\x00\x03\xd1obsi7K\x9e\x8d\x01 m\x8eNny\x03\x00\x00\x00\x00\x00\x00\x00\x01\x00"
+		"\xe2\xb4\xca\x9b\xce\xeeOq\x8e[\xcc\x0d=1\x82\x89\x04\x00\x00\x00\x00\x00\x00\x00"
+		"\x01\x00\x00\x00\x02\x00\x00"),
+	RECORDED(CONSUMER_CURRENT,
+		"\x00\x08\x00\x04g848\x00\x16" "fp6vgcsvSYOEZJ1okzn29A",
+		"\x00\x00\x00\x00\x00\x01\x00\x00\x00\x01\x01\x03\xd1obsi7K\x9e\x8d\x01 m\x8eNny\x03"
+		"\x00\x00\x00\x00\x00\x00\x00\x01\x00\xe2\xb4\xca\x9b\xce\xeeOq\x8e[\xcc\x0d=1\x82"
+		"\x89\x02\x00\x00\x00\x00\x00\x02\xe2\xb4\xca\x9b\xce\xeeOq\x8e[\xcc\x0d=1\x82\x89"
+		"\x03\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00"),
+	RECORDED(CONSUMER_GROUP,
+		"\x00\x03\x00\x04g848",
+		"\x00\x00\x00\x00\x00\x01\x01\x00\x08" "8Q\x94\xfc_\xad" "aH"),
+};
+
+START_TEST(records_of_consumer_groups_are_read_and_written_again)
+{
+	setup();
+	for (size_t i = 0; i < sizeof(recorded) / sizeof(recorded[0]); i++) {
+		ck_assert_int_eq(decoded(recorded[i].key, recorded[i].value).kind, recorded[i].kind);
+		same_again(recorded[i].key, recorded[i].value);
+		same_again(recorded[i].key, (struct slice){0});
+	}
+	teardown();
+}
+END_TEST
+
+START_TEST(fields_of_consumer_groups_are_where_they_belong)
+{
+	setup();
+	const struct kafka_consumer_group_partition_metadata_value *p = decoded(recorded[1].key, recorded[1].value).partitions;
+	ck_assert_int_eq(p->topics_count, 2);
+	ck_assert_str_eq(p->topics[0].topic_name, "beta");
+	ck_assert_int_eq(p->topics[1].num_partitions, 3);
+	ck_assert_str_eq(p->topics[1].partition_metadata[2].racks[0], "rack-a");
+	struct group_record_view v = decoded(recorded[3].key, recorded[3].value);
+	ck_assert_str_eq(v.member_key->group_id, "g848");
+	ck_assert_str_eq(v.member->client_host, "/127.0.0.1");
+	ck_assert_str_eq(v.member->rack_id, "rack-a");
+	ck_assert_int_eq(v.member->subscribed_topic_names_count, 2);
+	ck_assert_int_eq(v.member->rebalance_timeout_ms, 300000);
+	ck_assert_ptr_null(v.member->server_assignor);
+	ck_assert_ptr_null(v.member->classic_member_metadata);
+	const struct kafka_consumer_group_current_member_assignment_value *c =
+		decoded(recorded[6].key, recorded[6].value).current;
+	ck_assert_int_eq(c->member_epoch, 1);
+	ck_assert_int_eq(c->state, 1);
+	ck_assert_int_eq(c->partitions_pending_revocation[0].partitions[1], 2);
+	ck_assert_int_ne(decoded(recorded[7].key, recorded[7].value).consumer_group->metadata_hash, 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_classic_member_of_a_consumer_group_round_trips)
+{
+	setup();
+	struct kafka_consumer_group_member_metadata_value_protocol protocol = {.name = "range", .metadata = BYTES("xyz")};
+	struct kafka_consumer_group_member_metadata_value_classic classic = {
+		.session_timeout_ms = 45000, .supported_protocols = &protocol, .supported_protocols_count = 1};
+	struct kafka_consumer_group_member_metadata_key key = {.group_id = "g", .member_id = "m"};
+	struct kafka_consumer_group_member_metadata_value value = {
+		.client_id = "c", .client_host = "h", .classic_member_metadata = &classic};
+	const struct group_record_view v = {.kind = GROUP_RECORD_CONSUMER_MEMBER, .member_key = &key, .member = &value};
+	struct group_record_bytes b;
+	ck_assert_int_eq(group_records_encode(&arena, &v, &b), STATUS_OK);
+	const struct kafka_consumer_group_member_metadata_value *again = decoded(b.key, b.value).member;
+	ck_assert_int_eq(again->classic_member_metadata->session_timeout_ms, 45000);
+	ck_assert_str_eq(again->classic_member_metadata->supported_protocols[0].name, "range");
+	teardown();
+}
+END_TEST
+
 /* --- what else may lie there --------------------------------------------- */
 
 START_TEST(unknown_kinds_and_versions_are_told_apart)
@@ -173,6 +276,8 @@ START_TEST(cut_values_are_damage)
 	setup();
 	cut_everywhere(BYTES(offset_key), BYTES(offset_v3));
 	cut_everywhere(BYTES(group_key), BYTES(group_v3));
+	for (size_t i = 0; i < sizeof(recorded) / sizeof(recorded[0]); i++)
+		cut_everywhere(recorded[i].key, recorded[i].value);
 	teardown();
 }
 END_TEST
@@ -205,5 +310,6 @@ END_TEST
 
 UNIT_MAIN("group_records", offsets_of_kafka_are_read_and_written_again, every_version_of_an_offset_is_read,
 	groups_of_kafka_become_what_a_group_takes, old_groups_have_no_rebalance_timeout,
-	unknown_kinds_and_versions_are_told_apart, cut_values_are_damage, a_hostile_count_allocates_nothing,
+	records_of_consumer_groups_are_read_and_written_again, fields_of_consumer_groups_are_where_they_belong,
+	a_classic_member_of_a_consumer_group_round_trips, unknown_kinds_and_versions_are_told_apart, cut_values_are_damage, a_hostile_count_allocates_nothing,
 	overlong_names_are_refused)
