@@ -51,6 +51,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz_record_convert
 tests_fuzz_fuzz_record_convert_SOURCES = tests/fuzz/fuzz_record_convert.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_record_convert_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_record_convert_LDFLAGS = $(FUZZ_LINK)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_group_records
 tests_fuzz_fuzz_group_records_SOURCES = tests/fuzz/fuzz_group_records.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_group_records_LDADD = $(FUZZ_LIBS)
