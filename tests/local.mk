@@ -5,7 +5,7 @@ TESTS += $(UNIT_TESTS)
 TESTS += $(TIDY_TESTS)
 TIDY_TESTS = tests/tidy/layers.sh tests/tidy/functions.sh tests/tidy/words.sh tests/tidy/symbols.sh
 # Folders go into a release whole.
-EXTRA_DIST += tests/tidy tests/system tests/bench tests/run tests/zk_fixture.sh tests/kafka-jars deploy .clang-tidy .clang-format \
+EXTRA_DIST += tests/tidy tests/system tests/clients tests/bench tests/run tests/zk_fixture.sh tests/kafka-jars deploy .clang-tidy .clang-format \
 	README.md ARCHITECTURE.md CONTRIBUTING.md LICENSE proto/README.md
 UNIT_TESTS =
 # What TSan is to look at: the programs that use threads.

@@ -1,0 +1,117 @@
+"""Fixtures of the tests with foreign clients: one broker for all of them, one driver process per client.
+
+CORREIO_CLIENTS_AGAINST=kafka runs everything against Apache Kafka 3.9.1 in place of our broker: what fails there is the test's fault.
+"""
+import os
+import pathlib
+import socket
+import struct
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from clients import BY_NAME, Driver  # noqa: E402
+from cluster import Cluster, ZooKeeper  # noqa: E402
+from kafka import KafkaBroker  # noqa: E402
+
+AGAINST_KAFKA = os.environ.get("CORREIO_CLIENTS_AGAINST") == "kafka"
+# The same on both: small and quick.
+PROPERTIES = {"group.initial.rebalance.delay.ms": 0, "offsets.topic.num.partitions": 4, "auto.create.topics.enable": "false",
+              "group.min.session.timeout.ms": 1000}
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "correio_only: needs what Kafka 3.9 in ZooKeeper mode has not")
+    config.addinivalue_line("markers", "needs(*api_keys): expected to fail while the broker does not advertise these APIs")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if AGAINST_KAFKA and item.get_closest_marker("correio_only"):
+            item.add_marker(pytest.mark.skip(reason="Kafka 3.9 in ZooKeeper mode has it not"))
+
+
+@pytest.fixture(scope="session")
+def zookeeper(tmp_path_factory):
+    server = ZooKeeper(tmp_path_factory.mktemp("zookeeper"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def our_broker(zookeeper, tmp_path_factory):
+    cluster = Cluster(zookeeper, tmp_path_factory.mktemp("correio"), chroot="/correio")
+    yield cluster.start_broker(1, {**PROPERTIES, "num.network.threads": 2})
+    cluster.stop_all()
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(zookeeper, tmp_path_factory):
+    zk = zookeeper.client()
+    zk.ensure_path("/kafka")
+    zk.stop()
+    broker = KafkaBroker(zookeeper.address + "/kafka", 1, tmp_path_factory.mktemp("kafka"), PROPERTIES)
+    broker.start()
+    yield broker
+    broker.terminate(60)
+
+
+@pytest.fixture(scope="session")
+def server(request):
+    return request.getfixturevalue("kafka_broker" if AGAINST_KAFKA else "our_broker")
+
+
+@pytest.fixture(scope="session")
+def versions(server):
+    """API key -> (oldest, newest version), as the broker advertises them."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as sock:
+        sock.sendall(struct.pack(">ihhih", 10, 18, 0, 1, -1))
+        stream = sock.makefile("rb")
+        body = stream.read(struct.unpack(">i", stream.read(4))[0])
+    rows = struct.iter_unpack(">hhh", body[10:])
+    return {key: (low, high) for key, low, high in rows}
+
+
+@pytest.fixture(autouse=True)
+def not_yet(request, versions):
+    """What needs an API that the broker has not yet is an expected failure, and turns into a test by itself."""
+    missing = [key for mark in request.node.iter_markers("needs") for key in mark.args if key not in versions]
+    if missing:
+        pytest.xfail(f"not advertised: API {missing}")
+    client = getattr(request.node, "callspec", None) and request.node.callspec.params.get("client")
+    if client and not client.served(versions):
+        pytest.xfail("fetches of before 0.11 are not served")
+
+
+@pytest.fixture(scope="session")
+def drivers(server, tmp_path_factory):
+    """drivers(name): the driver process of a client, started once."""
+    running, logs = {}, tmp_path_factory.mktemp("drivers")
+
+    def driver(name):
+        if name not in running or running[name].popen.poll() is not None:
+            running[name] = Driver(BY_NAME[name], server.bootstrap, logs / f"{name}.log")
+        return running[name]
+    yield driver
+    for d in running.values():
+        d.close()
+
+
+@pytest.fixture
+def driver(drivers, client):
+    return drivers(client.name)
+
+
+@pytest.fixture(scope="session")
+def admin(drivers):
+    """Who makes topics for clients that cannot."""
+    return drivers("confluent-1.7")
+
+
+@pytest.fixture
+def unique(request):
+    """A name for this test's topics and groups."""
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in request.node.name)[:200]
