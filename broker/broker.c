@@ -301,6 +301,8 @@ static void free_fronts(struct broker *b)
 
 static void free_coordination(struct broker *b)
 {
+	if (b->state != NULL)
+		cluster_state_leave_zk(b->state);
 	broker_controller_free(b);
 	if (b->registration != NULL)
 		broker_registration_free(b->registration);

@@ -65,6 +65,11 @@ void zk_schema_path_topic_config(const char *topic, char out[ZK_PATH_MAX])
 	path_join(out, ZK_SCHEMA_CONFIG_TOPICS, topic, "");
 }
 
+void zk_schema_path_broker_config(const char *entity, char out[ZK_PATH_MAX])
+{
+	path_join(out, ZK_SCHEMA_CONFIG_BROKERS, entity, "");
+}
+
 void zk_schema_path_delete_topic(const char *topic, char out[ZK_PATH_MAX])
 {
 	path_join(out, ZK_SCHEMA_DELETE_TOPICS, topic, "");

@@ -27,6 +27,8 @@ enum {
 #define ZK_SCHEMA_PREFERRED_ELECTION "/admin/preferred_replica_election"
 #define ZK_SCHEMA_REASSIGN_PARTITIONS "/admin/reassign_partitions"
 #define ZK_SCHEMA_CONFIG_TOPICS "/config/topics"
+#define ZK_SCHEMA_CONFIG_BROKERS "/config/brokers"
+#define ZK_SCHEMA_CONFIG_DEFAULT "<default>"
 #define ZK_SCHEMA_CONFIG_CHANGES "/config/changes"
 #define ZK_SCHEMA_CONFIG_CHANGE_PREFIX "/config/changes/config_change_"
 #define ZK_SCHEMA_FEATURE "/feature"
@@ -45,6 +47,8 @@ void zk_schema_path_topic_partitions(const char *topic, char out[ZK_PATH_MAX]);
 void zk_schema_path_partition(const char *topic, int32_t partition, char out[ZK_PATH_MAX]);
 void zk_schema_path_state(const char *topic, int32_t partition, char out[ZK_PATH_MAX]);
 void zk_schema_path_topic_config(const char *topic, char out[ZK_PATH_MAX]);
+/* entity: an id, or ZK_SCHEMA_CONFIG_DEFAULT. */
+void zk_schema_path_broker_config(const char *entity, char out[ZK_PATH_MAX]);
 void zk_schema_path_delete_topic(const char *topic, char out[ZK_PATH_MAX]);
 void zk_schema_path_pending_topic(const char *topic, char out[ZK_PATH_MAX]);
 /* <folder>/<name>; INVALID_ARGUMENT when it does not fit or name holds a '/'. */

@@ -5,6 +5,12 @@
 
 #define COUNT(options) (sizeof(options) / sizeof((options)[0]))
 
+/* What the protocol calls all brokers. */
+static const char *resource_name(enum correio_resource type, const char *word)
+{
+	return type == CORREIO_RESOURCE_BROKER && strcmp(word, "default") == 0 ? "" : word;
+}
+
 static bool resource_of(const struct cli_command *command, const char *word, enum correio_resource *ret_type,
 	int *ret_status)
 {
@@ -61,7 +67,7 @@ static int describe_by_broker(const struct cli_common *common, enum correio_reso
 	int code = correio_admin_new(config, &admin, &err);
 	correio_config_free(config);
 	if (code == CORREIO_OK)
-		code = correio_admin_describe_configs(admin, type, name, &configs, &err);
+		code = correio_admin_describe_configs(admin, type, resource_name(type, name), &configs, &err);
 	if (code == CORREIO_OK)
 		print_configs(common, configs, all);
 	correio_configs_free(configs);
@@ -198,7 +204,8 @@ static int alter_broker(const struct alter_args *a, const char *name, const stru
 	int code = correio_admin_new(config, &admin, &err);
 	correio_config_free(config);
 	if (code == CORREIO_OK)
-		code = correio_admin_alter_configs(admin, CORREIO_RESOURCE_BROKER, name, entries, count, &err);
+		code = correio_admin_alter_configs(admin, CORREIO_RESOURCE_BROKER, resource_name(CORREIO_RESOURCE_BROKER, name), entries, count,
+			&err);
 	correio_admin_free(admin);
 	return code == CORREIO_OK ? CLI_OK : cli_fail(&a->common, &err);
 }

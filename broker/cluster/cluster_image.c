@@ -23,6 +23,7 @@ struct image_node {
 	struct image_topic **topics;
 	const struct image_topic **topics_by_id; /* those with an id, sorted by it */
 	size_t topics_by_id_count;
+	struct image_broker_configs broker_configs;
 };
 MAGIC(image_node, 0x494d4147);
 
@@ -188,6 +189,37 @@ static void index_topics(struct image_node *n, const struct cluster_image_draft 
 	qsort(n->topics_by_id, n->topics_by_id_count, sizeof(struct image_topic *), compare_topic_ids);
 }
 
+static const struct image_config *copy_configs(const struct image_config *from, size_t count)
+{
+	struct image_config *configs = check_calloc(count + 1, sizeof(*configs));
+	for (size_t i = 0; i < count; i++)
+		configs[i] = (struct image_config){.key = check_strdup(from[i].key), .value = check_strdup(from[i].value)};
+	return configs;
+}
+
+static void free_configs(const struct image_config *configs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free_text(configs[i].key);
+		free_text(configs[i].value);
+	}
+	union {
+		const struct image_config *configs;
+		void *memory;
+	} u = {.configs = configs};
+	free(u.memory);
+}
+
+static void copy_broker_configs(struct image_node *n, const struct image_broker_configs *from)
+{
+	if (from == NULL)
+		return;
+	n->broker_configs = *from;
+	n->broker_configs.ours = copy_configs(from->ours, from->our_count);
+	n->broker_configs.all = copy_configs(from->all, from->all_count);
+	n->image.broker_configs = &n->broker_configs;
+}
+
 struct cluster_image *cluster_image_new(const struct cluster_image_draft *d)
 {
 	struct image_node *n = check_calloc(1, sizeof(*n));
@@ -195,6 +227,7 @@ struct cluster_image *cluster_image_new(const struct cluster_image_draft *d)
 	n->cluster_id = check_strdup(d->cluster_id == NULL ? "" : d->cluster_id);
 	n->brokers = copy_brokers(d);
 	index_topics(n, d);
+	copy_broker_configs(n, d->broker_configs);
 	struct cluster_image *i = &n->image;
 	atomic_init(&i->refs, 1);
 	i->version = d->version;
@@ -255,6 +288,8 @@ void cluster_image_shared_unref(struct cluster_image *i)
 	for (size_t k = 0; k < i->topic_count; k++)
 		image_topic_shared_unref(n->topics[k]);
 	free_brokers(n);
+	free_configs(n->broker_configs.ours, n->broker_configs.our_count);
+	free_configs(n->broker_configs.all, n->broker_configs.all_count);
 	free(n->topics);
 	free(n->topics_by_id);
 	free(n->cluster_id);

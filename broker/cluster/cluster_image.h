@@ -4,6 +4,7 @@
 #define CLUSTER_CLUSTER_IMAGE_H
 
 #include "base/topic_partition.h"
+#include "config/settings.h"
 
 struct image_endpoint {
 	const char *listener, *host;
@@ -32,6 +33,13 @@ struct image_topic {
 	const struct image_config *configs; /* overrides */
 	size_t config_count;
 };
+/* What was changed at run time of this broker's settings (ours) and of all brokers' (all), and what topics that override nothing
+ * have in consequence. */
+struct image_broker_configs {
+	const struct image_config *ours, *all;
+	size_t our_count, all_count;
+	struct topic_settings topic_defaults;
+};
 struct cluster_image {
 	_Atomic int refs;
 	int64_t version; /* grows by one per image */
@@ -42,6 +50,7 @@ struct cluster_image {
 	size_t broker_count;
 	const struct image_topic *const *topics; /* sorted by name */
 	size_t topic_count;
+	const struct image_broker_configs *broker_configs; /* NULL: nothing is known of changes */
 };
 
 /* Building. A topic is made once and shared by every image that contains it: the next image copies only what changed. */
@@ -56,6 +65,7 @@ struct cluster_image_draft {
 	size_t broker_count;
 	struct image_topic *const *topics; /* any order, no name twice; the caller's references move into the image */
 	size_t topic_count;
+	const struct image_broker_configs *broker_configs; /* NULL: none; deep-copied */
 };
 struct cluster_image *cluster_image_new(const struct cluster_image_draft *d);
 /* Fills ret_topics (room for topic_count) with the image's topics, one new reference each, sorted by name. */

@@ -2,6 +2,7 @@
  * before it left, also when opening a log took a while in between. */
 #include "cluster/cluster_state.h"
 #include "base/diag.h"
+#include "cluster/broker_overrides.h"
 #include "cluster/role_orders.h"
 #include "config/settings.h"
 #include "storage/log_manager.h"
@@ -14,6 +15,7 @@ struct control_job {
 	struct cluster_state *state;
 	struct control_request request;
 	struct control_response response;
+	bool reconfigures; /* no request: what topics inherit has changed */
 	cluster_state_done_fn done;
 	void *arg;
 };
@@ -30,6 +32,7 @@ struct cluster_state {
 	struct role_orders_environment env;
 	struct cluster_image_holder *const *holders;
 	size_t holder_count;
+	struct broker_overrides *broker_overrides;
 	struct cluster_image *image;
 	char *cluster_id;
 	int32_t broker_id;
@@ -45,6 +48,10 @@ struct cluster_state {
 	void *stopped_arg;
 	void (*hosted)(void *arg, enum status s);
 	void *hosted_arg;
+	void (*configs_loaded)(void *arg, enum status s); /* NULL: nobody waits */
+	void *configs_loaded_arg;
+	bool topic_configs_known;
+	bool reconfigure_waits; /* such a job is queued, and not begun */
 };
 MAGIC(cluster_state, 0x434c5354);
 
@@ -65,6 +72,7 @@ struct cluster_state *cluster_state_new(const struct cluster_state_options *o)
 		.hosts = o->hosts,
 		.overrides = topic_overrides_new(o->settings, o->scheduler),
 	};
+	s->broker_overrides = broker_overrides_new(o->settings);
 	s->holders = o->holders;
 	s->holder_count = o->holder_count;
 	s->image = cluster_image_new(&(struct cluster_image_draft){.controller_id = -1});
@@ -82,6 +90,7 @@ void cluster_state_free(struct cluster_state *s)
 	CHECK_MAGIC(cluster_state, s);
 	expect(s->under_way == NULL && s->queue == NULL);
 	topic_overrides_free(s->env.overrides);
+	broker_overrides_free(s->broker_overrides);
 	cluster_image_shared_unref(s->image);
 	free(s->cluster_id);
 	s->magic = 0;
@@ -166,6 +175,8 @@ static void topic_set_share(struct topic_set *set, const struct cluster_image *i
 static void publish(struct cluster_state *s, struct topic_set *set, const struct image_broker *brokers, size_t broker_count)
 {
 	struct cluster_image *old = s->image;
+	struct image_broker_configs broker_configs;
+	broker_overrides_describe(s->broker_overrides, &broker_configs);
 	s->image = cluster_image_new(&(struct cluster_image_draft){
 		.version = old->version + 1,
 		.cluster_id = s->cluster_id,
@@ -175,6 +186,7 @@ static void publish(struct cluster_state *s, struct topic_set *set, const struct
 		.broker_count = broker_count,
 		.topics = set->topics,
 		.topic_count = set->count,
+		.broker_configs = &broker_configs,
 	});
 	free(set->topics);
 	for (size_t i = 0; i < s->holder_count; i++)
@@ -383,9 +395,23 @@ static void cluster_state_job_done(void *arg, struct control_partition_result *r
 	go_on(s);
 }
 
+/* What topics inherit has changed: the next image says so, and every replica hears of it. */
+static void reconfigure(struct cluster_state *s, struct control_job *job)
+{
+	s->reconfigure_waits = false;
+	struct topic_set set = {0};
+	topic_set_share(&set, s->image);
+	publish(s, &set, s->image->brokers, s->image->broker_count);
+	role_orders_configure_all(&s->env, s->image, cluster_state_job_done, job);
+}
+
 static void obey(struct cluster_state *s, struct control_job *job)
 {
 	s->under_way = job;
+	if (job->reconfigures) {
+		reconfigure(s, job);
+		return;
+	}
 	job->response.status = check_epochs(s, &job->request.header);
 	if (job->response.status != STATUS_OK) {
 		cluster_state_job_done(job, NULL, 0);
@@ -443,6 +469,14 @@ static void go_on(struct cluster_state *s)
 	}
 }
 
+static void enqueue(struct cluster_state *s, struct control_job *job)
+{
+	*s->queue_end = job;
+	s->queue_end = &job->next;
+	s->queued++;
+	go_on(s);
+}
+
 void cluster_state_control(struct cluster_state *s, struct control_request *request, cluster_state_done_fn done, void *arg)
 {
 	check(s);
@@ -454,10 +488,7 @@ void cluster_state_control(struct cluster_state *s, struct control_request *requ
 		finish(job);
 		return;
 	}
-	*s->queue_end = job;
-	s->queue_end = &job->next;
-	s->queued++;
-	go_on(s);
+	enqueue(s, job);
 }
 
 void cluster_state_stop(struct cluster_state *s, void (*done)(void *arg), void *arg)
@@ -480,11 +511,58 @@ void cluster_state_set_identity(struct cluster_state *s, const char *cluster_id,
 	s->broker_id = broker_id;
 }
 
+/* Both kinds are known before logs are opened: retention must not run with settings that were overridden. */
+static void configs_known(struct cluster_state *s, enum status status)
+{
+	void (*loaded)(void *arg, enum status s) = s->configs_loaded;
+	if (loaded == NULL || (status == STATUS_OK && (!s->topic_configs_known || !broker_overrides_known(s->broker_overrides))))
+		return;
+	s->configs_loaded = NULL;
+	loaded(s->configs_loaded_arg, status);
+}
+
+static void cluster_state_topics_loaded(void *arg, enum status status)
+{
+	struct cluster_state *s = CAST(cluster_state, arg);
+	s->topic_configs_known = status == STATUS_OK;
+	configs_known(s, status);
+}
+
+static void cluster_state_reconfigured(void *arg, const struct control_response *response)
+{
+	(void)response;
+	(void)CAST(cluster_state, arg);
+}
+
+static void cluster_state_broker_overrides_changed(void *arg)
+{
+	struct cluster_state *s = CAST(cluster_state, arg);
+	topic_overrides_set_defaults(s->env.overrides, broker_overrides_topic_defaults(s->broker_overrides));
+	configs_known(s, STATUS_OK);
+	if (s->stopping || s->reconfigure_waits || s->configs_loaded != NULL || !s->topic_configs_known)
+		return;
+	struct control_job *job = check_calloc(1, sizeof(*job));
+	*job = (struct control_job){.state = s, .reconfigures = true, .done = cluster_state_reconfigured, .arg = s};
+	job->request.kind = CONTROL_UPDATE_CONFIGS;
+	s->reconfigure_waits = true;
+	enqueue(s, job);
+}
+
 void cluster_state_load_configs(struct cluster_state *s, struct zk_client *zk, void (*done)(void *arg, enum status s),
 	void *arg)
 {
 	check(s);
-	topic_overrides_load(s->env.overrides, zk, done, arg);
+	expect(s->broker_id >= 0 && s->configs_loaded == NULL);
+	s->configs_loaded = done;
+	s->configs_loaded_arg = arg;
+	topic_overrides_load(s->env.overrides, zk, cluster_state_topics_loaded, s);
+	broker_overrides_watch(s->broker_overrides, zk, s->broker_id, cluster_state_broker_overrides_changed, s);
+}
+
+void cluster_state_leave_zk(struct cluster_state *s)
+{
+	CHECK_MAGIC(cluster_state, s);
+	broker_overrides_unwatch(s->broker_overrides);
 }
 
 void cluster_state_topic_settings(void *arg, const char *topic, struct topic_settings *ret_settings)

@@ -30,9 +30,12 @@ void cluster_state_free(struct cluster_state *s);
 
 /* After cluster_identity, once. cluster_id is copied. */
 void cluster_state_set_identity(struct cluster_state *s, const char *cluster_id, int32_t broker_id);
-/* Reads every override in /config/topics, pipelined (at most 64 gets in flight). Retried while the ensemble is away. */
+/* Reads every override in /config/topics, pipelined (at most 64 gets in flight), and what was changed of brokers' settings, which
+ * is watched from then on. After set_identity. Retried while the ensemble is away. */
 void cluster_state_load_configs(struct cluster_state *s, struct zk_client *zk, void (*done)(void *arg, enum status s),
 	void *arg);
+/* The watches end; before the client is freed. */
+void cluster_state_leave_zk(struct cluster_state *s);
 /* For log_manager_options: arg is the cluster_state. Broker defaults under the topic's overrides. */
 void cluster_state_topic_settings(void *arg, const char *topic, struct topic_settings *ret_settings);
 /* After log_manager_load: the logs found are handed to their loops, without a role until the controller gives one. */

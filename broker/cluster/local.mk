@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libcluster.a
 libcluster_a_CFLAGS = $(AM_CFLAGS)
 libcluster_a_SOURCES = \
+	broker/cluster/broker_overrides.c broker/cluster/broker_overrides.h \
 	broker/cluster/broker_registration.c broker/cluster/broker_registration.h \
 	broker/cluster/cluster_identity.c broker/cluster/cluster_identity.h \
 	broker/cluster/cluster_image.c broker/cluster/cluster_image.h \

@@ -195,23 +195,36 @@ void role_orders_stop_replica(const struct role_orders_environment *env, const s
 
 /* --- settings ------------------------------------------------------------------------------------------------------------- */
 
+static void configure(struct order *order, const struct role_orders_environment *env, const char *topic, size_t host)
+{
+	struct replica_command *c = &order->command;
+	enum status s = topic_partition_set(&c->tp, slice_of_str(topic), 0);
+	if (s != STATUS_OK) {
+		answer(order, s);
+		return;
+	}
+	c->kind = REPLICA_CONFIGURE;
+	topic_overrides_effective(env->overrides, c->tp.topic, &c->settings);
+	send(order, &env->hosts.hosts[host], role_orders_executed);
+}
+
 void role_orders_configure(const struct role_orders_environment *env, const struct update_configs_request *r,
 	role_orders_done_fn done, void *arg)
 {
 	size_t hosts = (size_t)env->hosts.count;
 	struct role_orders *o = role_orders_new(env, r->topic_count * hosts, false, done, arg);
-	for (size_t i = 0; i < o->count; i++) {
-		struct order *order = &o->list[i];
-		struct replica_command *c = &order->command;
-		enum status s = topic_partition_set(&c->tp, slice_of_str(r->topics[i / hosts].topic), 0);
-		if (s != STATUS_OK) {
-			answer(order, s);
-			continue;
-		}
-		c->kind = REPLICA_CONFIGURE;
-		topic_overrides_effective(env->overrides, c->tp.topic, &c->settings);
-		send(order, &env->hosts.hosts[i % hosts], role_orders_executed);
-	}
+	for (size_t i = 0; i < o->count; i++)
+		configure(&o->list[i], env, r->topics[i / hosts].topic, i % hosts);
+	one_less(o);
+}
+
+void role_orders_configure_all(const struct role_orders_environment *env, const struct cluster_image *image, role_orders_done_fn done,
+	void *arg)
+{
+	size_t hosts = (size_t)env->hosts.count;
+	struct role_orders *o = role_orders_new(env, image->topic_count * hosts, false, done, arg);
+	for (size_t i = 0; i < o->count; i++)
+		configure(&o->list[i], env, image->topics[i / hosts]->name, i % hosts);
 	one_less(o);
 }
 

@@ -27,6 +27,9 @@ void role_orders_stop_replica(const struct role_orders_environment *env, const s
 /* New effective settings for every replica of these topics. No results. */
 void role_orders_configure(const struct role_orders_environment *env, const struct update_configs_request *r,
 	role_orders_done_fn done, void *arg);
+/* The same for every topic of the image: what topics inherit has changed. The image is borrowed for the call. */
+void role_orders_configure_all(const struct role_orders_environment *env, const struct cluster_image *image, role_orders_done_fn done,
+	void *arg);
 /* Every log found on disk, to its loop, without a role. */
 void role_orders_host(const struct role_orders_environment *env, role_orders_done_fn done, void *arg);
 

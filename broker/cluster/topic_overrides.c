@@ -35,7 +35,7 @@ struct get_call {
 
 struct topic_overrides {
 	unsigned magic;
-	const struct settings *settings;
+	struct topic_settings defaults;
 	struct scheduler *scheduler;
 	struct topic_entry *by_topic;
 	struct override_load *load;
@@ -46,7 +46,7 @@ struct topic_overrides *topic_overrides_new(const struct settings *settings, str
 {
 	struct topic_overrides *o = check_calloc(1, sizeof(*o));
 	o->magic = topic_overrides_magic;
-	o->settings = settings;
+	o->defaults = settings->topic_defaults;
 	o->scheduler = scheduler;
 	return o;
 }
@@ -107,10 +107,16 @@ const struct image_config *topic_overrides_get(const struct topic_overrides *o, 
 	return e == NULL ? NULL : e->entries;
 }
 
+void topic_overrides_set_defaults(struct topic_overrides *o, const struct topic_settings *defaults)
+{
+	CHECK_MAGIC(topic_overrides, o);
+	o->defaults = *defaults;
+}
+
 void topic_overrides_effective(const struct topic_overrides *o, const char *topic, struct topic_settings *ret_settings)
 {
 	CHECK_MAGIC(topic_overrides, o);
-	*ret_settings = o->settings->topic_defaults;
+	*ret_settings = o->defaults;
 	size_t count;
 	const struct image_config *entries = topic_overrides_get(o, topic, &count);
 	for (size_t i = 0; i < count; i++) {

@@ -15,6 +15,8 @@ void topic_overrides_set(struct topic_overrides *o, const char *topic, const str
 void topic_overrides_remove(struct topic_overrides *o, const char *topic);
 /* Borrowed until the next set or remove; count 0 when there are none. */
 const struct image_config *topic_overrides_get(const struct topic_overrides *o, const char *topic, size_t *ret_count);
+/* What topics have that override nothing; the settings' until then. Copied. */
+void topic_overrides_set_defaults(struct topic_overrides *o, const struct topic_settings *defaults);
 /* The broker's defaults under the topic's overrides. A key or value the table does not accept is left out, with a warning. */
 void topic_overrides_effective(const struct topic_overrides *o, const char *topic, struct topic_settings *ret_settings);
 /* Reads all of /config/topics, pipelined. One at a time. While the ensemble is away: tried again, for ever. Otherwise OK (a node

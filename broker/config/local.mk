@@ -7,6 +7,7 @@ libconfig_a_SOURCES = \
 	broker/config/properties.c broker/config/properties.h \
 	broker/config/settings.c broker/config/settings.h broker/config/settings_internal.h \
 	broker/config/settings_check.c \
+	broker/config/settings_dynamic.c \
 	broker/config/settings_help.c \
 	broker/config/settings_listeners.c \
 	broker/config/settings_table.c \

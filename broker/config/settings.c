@@ -269,18 +269,18 @@ static void apply_pair(struct settings_loader *l, const struct settings_pair *p)
 		apply_unknown(l, p);
 }
 
-static enum status apply_inherited_value(struct settings_loader *l, const struct settings_inherited *inherited,
-	const char *value, struct failure *f)
+enum status settings_apply_inherited(const struct settings_inherited *inherited, struct topic_settings *defaults, const char *value,
+	struct failure *f)
 {
 	struct setting_row row = settings_table_inherited_row(inherited);
 	if (inherited->multiplier == 1)
-		return config_table_set(&row, &l->s->topic_defaults, inherited->broker_key, value, f);
+		return config_table_set(&row, defaults, inherited->broker_key, value, f);
 	TRY(config_table_check(&row, inherited->broker_key, value, f));
 	int64_t number = 0;
 	expect(bytes_parse_i64(config_trim(slice_of_str(value)), &number) == STATUS_OK);
 	char *scaled = check_asprintf("%lld", (long long)(number < 0 ? number : number * inherited->multiplier));
 	const struct setting_row *topic_row = config_table_find(topic_settings_table(), inherited->topic_key);
-	enum status s = config_table_set(topic_row, &l->s->topic_defaults, inherited->broker_key, scaled, f);
+	enum status s = config_table_set(topic_row, defaults, inherited->broker_key, scaled, f);
 	free(scaled);
 	return s;
 }
@@ -294,7 +294,7 @@ static void apply_inherited(struct settings_loader *l)
 		const struct settings_inherited *inherited = &rows[i - 1];
 		const struct settings_pair *p = settings_loader_given(l, inherited->broker_key);
 		struct failure f = {0};
-		if (p == NULL || apply_inherited_value(l, inherited, p->value, &f) == STATUS_OK)
+		if (p == NULL || settings_apply_inherited(inherited, &l->s->topic_defaults, p->value, &f) == STATUS_OK)
 			continue;
 		/* A key that is a broker's setting too was complained about; one that stands for two, once is enough. */
 		bool said = config_table_find(settings_table_broker(), p->key) != NULL ||

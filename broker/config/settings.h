@@ -113,6 +113,21 @@ void settings_print_help(FILE *out, bool json);
 /* The most similar key that exists, or NULL when none is near. */
 const char *settings_nearest_key(const char *key);
 
+/* --- changes while the broker runs ---------------------------------------------------------------------------------------- */
+
+/* May the key be changed while brokers run? Those that topics inherit may (log.retention.ms, message.max.bytes, ...). */
+bool settings_is_dynamic(const char *key);
+/* INVALID_CONFIG: not such a key, with the reason, or a value that is not allowed. value NULL: the key alone is looked at. */
+MUST_CHECK enum status settings_check_dynamic(const char *key, const char *value, struct failure *ret_failure);
+/* Writes over the defaults what value_of knows of broker keys; it answers NULL for the others. Among several keys for one topic
+ * setting (log.retention.ms, .minutes, .hours) the finest counts. Values that are not allowed count as absent. */
+void settings_apply_dynamic(struct topic_settings *defaults, const char *(*value_of)(void *arg, const char *key), void *arg);
+/* The defaults of topics under their broker keys. */
+void settings_each_topic_default(const struct topic_settings *defaults, void (*each)(void *arg, const struct setting_view *v),
+	void *arg);
+/* The broker key a topic key inherits from; NULL when there is none. */
+const char *settings_broker_key_of(const char *topic_key);
+
 /* --- topics ----------------------------------------------------------------------------------------------------------- */
 
 /* One override of a topic. Keys of Kafka that mean nothing here are checked and otherwise have no effect.
@@ -120,6 +135,8 @@ const char *settings_nearest_key(const char *key);
 MUST_CHECK enum status topic_settings_apply(struct topic_settings *s, const char *key, const char *value,
 	struct failure *ret_failure);
 void topic_settings_init_defaults(struct topic_settings *s);
+/* One value by key, owned by the caller; NULL when the struct has no such key. */
+char *topic_settings_format(const struct topic_settings *s, const char *key);
 /* Every key a topic may have; those without meaning here with Kafka's default as their value. */
 void topic_settings_each(const struct topic_settings *s, void (*each)(void *arg, const struct setting_view *v), void *arg);
 const char *topic_settings_nearest_key(const char *key);

@@ -17,6 +17,9 @@ struct settings_inherited {
 const struct settings_inherited *settings_table_inherited(size_t *ret_count);
 /* The row under which `inherited` is parsed: the topic's, in the broker key's unit. */
 struct setting_row settings_table_inherited_row(const struct settings_inherited *inherited);
+/* Parses value, in the broker key's unit, into the topic setting it stands for. INVALID_CONFIG: defaults are as before. */
+MUST_CHECK enum status settings_apply_inherited(const struct settings_inherited *inherited, struct topic_settings *defaults,
+	const char *value, struct failure *f);
 /* Is it the first, and so the leading, broker key of its topic key? */
 bool settings_table_inherited_leads(const struct settings_inherited *inherited);
 

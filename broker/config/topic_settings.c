@@ -74,6 +74,12 @@ enum status topic_settings_apply(struct topic_settings *s, const char *key, cons
 		nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
 }
 
+char *topic_settings_format(const struct topic_settings *s, const char *key)
+{
+	const struct setting_row *row = config_table_find(topic_settings_table(), key);
+	return row == NULL ? NULL : config_table_format(row, s);
+}
+
 void topic_settings_each(const struct topic_settings *s, void (*each)(void *arg, const struct setting_view *v), void *arg)
 {
 	for (size_t i = 0; i < ROW_COUNT(topic_rows); i++) {

@@ -6,14 +6,14 @@
 
 /* Kafka: ConfigResource.Type, DescribeConfigsResponse.ConfigSource and ConfigType. */
 enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4 };
-enum { SOURCE_TOPIC = 1, SOURCE_STATIC_BROKER = 4, SOURCE_DEFAULT = 5 };
 enum { TYPE_BOOLEAN = 1, TYPE_STRING = 2, TYPE_INT = 3, TYPE_LONG = 5, TYPE_DOUBLE = 6, TYPE_LIST = 7 };
 
-int8_t kafka_admin_config_source(const char *source)
+int8_t kafka_admin_config_source(enum config_source source)
 {
-	if (strcmp(source, "topic") == 0)
-		return SOURCE_TOPIC;
-	return strcmp(source, "broker") == 0 ? SOURCE_STATIC_BROKER : SOURCE_DEFAULT;
+	static const int8_t codes[] = {[CONFIG_SOURCE_TOPIC] = 1, [CONFIG_SOURCE_DYNAMIC_BROKER] = 2, [CONFIG_SOURCE_DYNAMIC_DEFAULT] = 3,
+		[CONFIG_SOURCE_STATIC] = 4, [CONFIG_SOURCE_DEFAULT] = 5};
+	expect(source < CONFIG_SOURCE_COUNT);
+	return codes[source];
 }
 
 static int8_t type_of(enum setting_kind kind)
@@ -48,16 +48,16 @@ static bool is_wanted(const struct kafka_describe_configs_request_resource *aske
 	return asked->configuration_keys_count <= 0;
 }
 
-static bool fill_synonyms(struct kafka_call *c, struct kafka_describe_configs_response_result_config *to)
+static bool fill_synonyms(struct kafka_call *c, const struct config_row *from, struct kafka_describe_configs_response_result_config *to)
 {
-	to->synonyms = KAFKA_CALL_NEW(c, describe_configs_response_result_config_synonym, 1);
-	if (to->synonyms == NULL)
-		return false;
-	to->synonyms_count = 1;
-	to->synonyms[0].name = to->name;
-	to->synonyms[0].value = to->value;
-	to->synonyms[0].source = to->config_source;
-	return true;
+	to->synonyms_count = (int32_t)from->synonym_count;
+	to->synonyms = KAFKA_CALL_NEW(c, describe_configs_response_result_config_synonym, to->synonyms_count);
+	for (int32_t i = 0; to->synonyms != NULL && i < to->synonyms_count; i++) {
+		to->synonyms[i].name = from->synonyms[i].key;
+		to->synonyms[i].value = from->synonyms[i].value;
+		to->synonyms[i].source = kafka_admin_config_source(from->synonyms[i].source);
+	}
+	return to->synonyms != NULL;
 }
 
 static bool fill_config(struct kafka_call *c, const struct config_row *from, struct kafka_describe_configs_response_result_config *to)
@@ -71,7 +71,7 @@ static bool fill_config(struct kafka_call *c, const struct config_row *from, str
 	to->is_sensitive = from->sensitive;
 	to->config_type = type_of(from->kind);
 	to->documentation = asked->include_documentation ? from->text : NULL;
-	return !asked->include_synonyms || fill_synonyms(c, to);
+	return !asked->include_synonyms || fill_synonyms(c, from, to);
 }
 
 static bool fill_rows(struct kafka_call *c, const struct kafka_describe_configs_request_resource *asked, const struct config_rows *rows,
@@ -100,7 +100,7 @@ static enum status describe(struct kafka_call *c, const struct kafka_describe_co
 		return STATUS_INVALID_REQUEST;
 	}
 	if (asked->resource_name[0] == '\0')
-		return STATUS_OK; /* settings of the whole cluster: there are none */
+		return config_service_describe_all_brokers(c->service, a, ret_rows);
 	if (bytes_parse_i32(slice_of_str(asked->resource_name), &id) == STATUS_OK && id == c->service->broker_id)
 		return config_service_describe_broker(c->service, a, ret_rows);
 	*ret_message = service_message_format(a, "broker \"%.64s\": ask that broker itself; this one is %d", asked->resource_name,

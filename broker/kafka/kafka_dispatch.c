@@ -18,6 +18,8 @@ static const struct kafka_method methods[] = {
 	{KAFKA_API_create_topics, 2, 7, 16 * MIB, kafka_admin_create_topics},
 	{KAFKA_API_delete_topics, 1, 6, 16 * MIB, kafka_admin_delete_topics},
 	{KAFKA_API_describe_configs, 1, 4, 64 * MIB, kafka_admin_describe_configs},
+	{KAFKA_API_alter_configs, 0, 2, 64 * MIB, kafka_admin_alter_configs},
+	{KAFKA_API_incremental_alter_configs, 0, 1, 64 * MIB, kafka_admin_incremental_alter_configs},
 	{KAFKA_API_create_partitions, 0, 3, 4 * MIB, kafka_admin_create_partitions},
 	{KAFKA_API_describe_cluster, 0, 1, 1 * MIB, kafka_metadata_describe_cluster},
 };

@@ -3,6 +3,7 @@
 #define KAFKA_KAFKA_HANDLERS_H
 
 #include "base/status.h"
+#include "service/config_service.h"
 
 struct kafka_call;
 
@@ -20,7 +21,10 @@ void kafka_admin_delete_topics(struct kafka_call *c);
 void kafka_admin_create_partitions(struct kafka_call *c);
 /* kafka_admin_configs.c */
 void kafka_admin_describe_configs(struct kafka_call *c);
-/* Codes of where a value comes from (Kafka: ConfigSource). source: of a config_row. */
-int8_t kafka_admin_config_source(const char *source);
+/* kafka_admin_alter_configs.c */
+void kafka_admin_alter_configs(struct kafka_call *c);
+void kafka_admin_incremental_alter_configs(struct kafka_call *c);
+/* Codes of where a value comes from (Kafka: ConfigSource). */
+int8_t kafka_admin_config_source(enum config_source source);
 
 #endif

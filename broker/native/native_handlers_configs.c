@@ -2,14 +2,17 @@
 #include "native/native_call.h"
 #include "native/native_handlers.h"
 #include "service/admin_service.h"
+#include "service/config_edit.h"
 #include "service/config_service.h"
 
 enum { ALTER_WAIT_MS = 5000 };
 
-/* Is `name` the id of this broker? Settings of another can only be asked there. */
+/* Is `name` the id of this broker, or "", all brokers? Settings of another can only be asked there. */
 static bool names_this_broker(const struct native_call *c, const char *name)
 {
 	int32_t id;
+	if (name[0] == '\0')
+		return true;
 	return bytes_parse_i32(slice_of_str(name), &id) == STATUS_OK && id == c->service->broker_id;
 }
 
@@ -31,7 +34,7 @@ static void answer_rows(struct native_call *c, const struct config_rows *rows)
 		correio__config_description__init(to);
 		to->key = native_call_text(from->key);
 		to->value = native_call_text(from->value);
-		to->source = native_call_text(from->source);
+		to->source = native_call_text(config_source_name(from->source));
 		to->documentation = native_call_text(from->text);
 		to->is_default = from->is_default;
 		to->read_only = from->read_only;
@@ -47,6 +50,8 @@ static enum status describe(struct native_call *c, struct config_rows *ret_rows,
 	struct arena *a = &c->request->arena;
 	if (m->type == CORREIO__CONFIG_RESOURCE_TYPE__CONFIG_RESOURCE_TOPIC)
 		return config_service_describe_topic(c->service, a, m->name, ret_rows, ret_message);
+	if (m->name[0] == '\0')
+		return config_service_describe_all_brokers(c->service, a, ret_rows);
 	return config_service_describe_broker(c->service, a, ret_rows);
 }
 
@@ -96,34 +101,36 @@ static void altered(struct admin_request *r)
 		native_call_fail(c, f->status, "%s", f->text);
 }
 
-static const struct topic_config_entry *entries_of(struct native_call *c, size_t *ret_count)
+static const struct config_edit *edits_of(struct native_call *c, size_t *ret_count)
 {
 	const Correio__AlterConfigsRequest *m = c->header->alter_configs;
 	size_t count = m->n_set + m->n_remove;
-	struct topic_config_entry *entries = native_call_array(c, count, sizeof(*entries));
-	if (entries == NULL)
-		return NULL;
-	for (size_t i = 0; i < m->n_set; i++)
-		entries[i] = (struct topic_config_entry){.key = m->set[i]->key, .value = m->set[i]->value};
-	for (size_t i = 0; i < m->n_remove; i++)
-		entries[m->n_set + i] = (struct topic_config_entry){.key = m->remove[i]};
+	struct config_edit *edits = native_call_array(c, count, sizeof(*edits));
+	for (size_t i = 0; edits != NULL && i < m->n_set; i++)
+		edits[i] = (struct config_edit){.key = m->set[i]->key, .value = m->set[i]->value, .op = CONFIG_EDIT_SET};
+	for (size_t i = 0; edits != NULL && i < m->n_remove; i++)
+		edits[m->n_set + i] = (struct config_edit){.key = m->remove[i], .op = CONFIG_EDIT_DELETE};
 	*ret_count = count;
-	return entries;
+	return edits;
+}
+
+static bool is_of_topic(const struct native_call *c)
+{
+	return c->header->alter_configs->type == CORREIO__CONFIG_RESOURCE_TYPE__CONFIG_RESOURCE_TOPIC;
 }
 
 static void start_alteration(struct native_call *c, const struct topic_config_entry *entries, size_t count)
 {
-	const Correio__AlterConfigsRequest *m = c->header->alter_configs;
 	struct admin_request *r = native_call_array(c, 1, sizeof(*r));
 	struct admin_item *item = native_call_array(c, 1, sizeof(*item));
 	if (r == NULL || item == NULL) {
 		native_call_fail_memory(c);
 		return;
 	}
-	*item = (struct admin_item){.topic = m->name, .configs = entries, .config_count = count};
+	*item = (struct admin_item){.topic = c->header->alter_configs->name, .configs = entries, .config_count = count};
 	*r = (struct admin_request){
 		.service = c->service,
-		.kind = ADMIN_ALTER_CONFIGS,
+		.kind = is_of_topic(c) ? ADMIN_ALTER_CONFIGS : ADMIN_ALTER_BROKER_CONFIGS,
 		.items = item,
 		.item_count = 1,
 		.timeout_ms = ALTER_WAIT_MS,
@@ -136,30 +143,26 @@ static void start_alteration(struct native_call *c, const struct topic_config_en
 void native_handlers_alter_configs(struct native_call *c)
 {
 	const Correio__AlterConfigsRequest *m = c->header->alter_configs;
-	struct failure f;
+	const struct topic_config_entry *entries = NULL;
+	char *message = NULL;
 	size_t count = 0;
-	if (m->type != CORREIO__CONFIG_RESOURCE_TYPE__CONFIG_RESOURCE_TOPIC || c->service->admin == NULL) {
-		native_call_fail(c, STATUS_INVALID_REQUEST, "AlterConfigs: only topics (type 2) can be altered; a broker's settings are "
-			"changed in its settings file");
+	bool known = is_of_topic(c) || m->type == CORREIO__CONFIG_RESOURCE_TYPE__CONFIG_RESOURCE_BROKER;
+	if (!known || c->service->admin == NULL) {
+		native_call_fail(c, STATUS_INVALID_REQUEST, "AlterConfigs: type %d: use topic (2) or broker (4)", (int)m->type);
 		return;
 	}
-	const struct topic_config_entry *entries = entries_of(c, &count);
-	if (entries == NULL) {
+	const struct config_edit *edits = edits_of(c, &count);
+	if (edits == NULL) {
 		native_call_fail_memory(c);
 		return;
 	}
-	if (config_service_check_topic(entries, count, &f) != STATUS_OK) {
-		native_call_fail(c, f.status, "topic %.249s: %s", m->name, f.text);
-		return;
-	}
-	if (!m->validate_only) {
-		start_alteration(c, entries, count);
-		return;
-	}
-	if (cluster_image_topic(service_loop_image(c->service), slice_of_str(m->name)) != NULL)
+	struct arena *a = &c->request->arena;
+	enum status s = is_of_topic(c) ? config_edit_topic(c->service, a, m->name, edits, count, &entries, &message)
+				       : config_edit_broker(c->service, a, m->name, edits, count, &entries, &message);
+	if (s != STATUS_OK)
+		native_call_fail(c, s, "%s", native_call_message(s, message));
+	else if (m->validate_only)
 		answer_altered(c);
 	else
-		native_call_fail(c, STATUS_UNKNOWN_TOPIC_OR_PARTITION, "%s",
-			native_call_message(STATUS_UNKNOWN_TOPIC_OR_PARTITION,
-				service_loop_unknown_topic(c->service, &c->request->arena, m->name)));
+		start_alteration(c, entries, count);
 }

@@ -1,5 +1,7 @@
 #include "service/admin_service.h"
 
+#include "coordinator-client/broker_config_admin.h"
+
 MAGIC(admin_service, 0x41444d53);
 MAGIC(admin_request, 0x41444d52);
 
@@ -61,25 +63,33 @@ static bool all_led(const struct image_topic *t, size_t partitions_at_least)
 	return true;
 }
 
-static const char *override_of(const struct image_topic *t, const char *key)
+static const char *value_of(const struct image_config *configs, size_t count, const char *key)
 {
-	for (size_t i = 0; i < t->config_count; i++)
-		if (strcmp(t->configs[i].key, key) == 0)
-			return t->configs[i].value;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(configs[i].key, key) == 0)
+			return configs[i].value;
 	return NULL;
 }
 
-static bool configs_applied(const struct image_topic *t, const struct admin_item *item)
+static bool configs_applied(const struct image_config *configs, size_t count, const struct admin_item *item)
 {
-	if (t == NULL)
-		return false;
+	size_t set = 0;
 	for (size_t i = 0; i < item->config_count; i++) {
 		const struct topic_config_entry *wanted = &item->configs[i];
-		const char *now = override_of(t, wanted->key);
+		const char *now = value_of(configs, count, wanted->key);
 		if (wanted->value == NULL ? now != NULL : now == NULL || strcmp(now, wanted->value) != 0)
 			return false;
+		set += wanted->value != NULL;
 	}
-	return true;
+	return !item->replace || count == set;
+}
+
+static bool broker_configs_applied(const struct cluster_image *image, const struct admin_item *item)
+{
+	const struct image_broker_configs *now = image->broker_configs;
+	if (now == NULL)
+		return false;
+	return item->topic[0] == '\0' ? configs_applied(now->all, now->all_count, item) : configs_applied(now->ours, now->our_count, item);
 }
 
 static bool image_shows(const struct cluster_image *image, enum admin_kind kind, const struct admin_item *item)
@@ -95,7 +105,9 @@ static bool image_shows(const struct cluster_image *image, enum admin_kind kind,
 	case ADMIN_ADD_PARTITIONS:
 		return all_led(t, (size_t)item->partitions);
 	case ADMIN_ALTER_CONFIGS:
-		return configs_applied(t, item);
+		return t != NULL && configs_applied(t->configs, t->config_count, item);
+	case ADMIN_ALTER_BROKER_CONFIGS:
+		return broker_configs_applied(image, item);
 	}
 	unreachable("admin kind");
 }
@@ -140,6 +152,7 @@ static const char *what_is_missing(enum admin_kind kind)
 		return "they were written, but not every new partition has a leader yet; they may still come: see that a "
 		       "controller and the replicas' brokers run";
 	case ADMIN_ALTER_CONFIGS:
+	case ADMIN_ALTER_BROKER_CONFIGS:
 		return "they were written, but have not reached this broker yet";
 	}
 	unreachable("admin kind");
@@ -150,7 +163,8 @@ static void give_up(struct admin_request *r)
 	for (size_t i = 0; i < r->item_count; i++) {
 		struct admin_item *item = &r->items[i];
 		if (!item->settled)
-			(void)failure_set(&item->failure, STATUS_REQUEST_TIMED_OUT, "topic %s: waited %lld ms: %s", item->topic,
+			(void)failure_set(&item->failure, STATUS_REQUEST_TIMED_OUT, "%s%s: waited %lld ms: %s",
+				r->kind == ADMIN_ALTER_BROKER_CONFIGS ? "broker " : "topic ", item->topic,
 				(long long)r->timeout_ms, what_is_missing(r->kind));
 	}
 	finish(r);
@@ -265,7 +279,11 @@ static void start_item(struct admin_request *r, struct admin_item *item)
 			r->validate_only, item_changed, item);
 		return;
 	case ADMIN_ALTER_CONFIGS:
-		topic_admin_alter_configs(a->zk, item->topic, item->configs, item->config_count, false, item_changed, item);
+		topic_admin_alter_configs(a->zk, item->topic, item->configs, item->config_count, item->replace, item_changed,
+			item);
+		return;
+	case ADMIN_ALTER_BROKER_CONFIGS:
+		broker_config_admin_alter(a->zk, item->topic, item->configs, item->config_count, item->replace, item_changed, item);
 		return;
 	}
 	unreachable("admin kind");

@@ -24,10 +24,11 @@ enum admin_kind {
 	ADMIN_DELETE_TOPIC,
 	ADMIN_ADD_PARTITIONS,
 	ADMIN_ALTER_CONFIGS,
+	ADMIN_ALTER_BROKER_CONFIGS,
 };
 /* One topic of a request. All memory is the caller's and lives until done; fill what the kind needs, zero the rest. */
 struct admin_item {
-	const char *topic;
+	const char *topic;          /* ALTER_BROKER_CONFIGS: the broker's id, "" for all */
 	int32_t partitions;         /* create: -1 num.partitions, or with assignment; add: the new total */
 	int32_t replication_factor; /* create: -1 default.replication.factor, or with assignment */
 	const struct partition_assignment *assignment; /* create: all; add: the new ones; NULL: placed by the broker */
@@ -35,6 +36,7 @@ struct admin_item {
 	const struct topic_config_entry *configs; /* create: overrides; alter: value NULL removes */
 	size_t config_count;
 	bool pend_if_short;
+	bool replace; /* alter: overrides not named are removed */
 
 	struct failure failure; /* status OK: done */
 	bool pending;

@@ -3,6 +3,7 @@ libservice_a_CFLAGS = $(AM_CFLAGS)
 libservice_a_SOURCES = \
 	broker/service/admin_description.c broker/service/admin_description.h \
 	broker/service/admin_service.c broker/service/admin_service.h broker/service/admin_service_describe.c \
+	broker/service/config_edit.c broker/service/config_edit.h \
 	broker/service/config_service.c broker/service/config_service.h \
 	broker/service/control_service.c broker/service/control_service.h \
 	broker/service/fetch_service.c broker/service/fetch_service.h \

@@ -44,12 +44,17 @@ void topic_settings_cache_free(struct topic_settings_cache *c)
 	free(c);
 }
 
-static struct cached_topic *add(struct topic_settings_cache *c, const struct image_topic *topic)
+static const struct topic_settings *defaults_of(const struct topic_settings_cache *c, const struct cluster_image *image)
+{
+	return image->broker_configs != NULL ? &image->broker_configs->topic_defaults : c->defaults;
+}
+
+static struct cached_topic *add(struct topic_settings_cache *c, const struct cluster_image *image, const struct image_topic *topic)
 {
 	struct cached_topic *t = check_calloc(1, sizeof(*t));
 	struct failure f;
 	t->name = check_strdup(topic->name);
-	t->settings = *c->defaults;
+	t->settings = *defaults_of(c, image);
 	for (size_t i = 0; i < topic->config_count; i++)
 		if (topic_settings_apply(&t->settings, topic->configs[i].key, topic->configs[i].value, &f) != STATUS_OK)
 			diag_warn("topic_config_ignored", "topic=%s %s", topic->name, f.text);
@@ -62,11 +67,11 @@ const struct topic_settings *topic_settings_cache_get(struct topic_settings_cach
 {
 	struct cached_topic *t;
 	if (topic->config_count == 0)
-		return c->defaults;
+		return defaults_of(c, image);
 	if (image->version != c->version) {
 		clear(c);
 		c->version = image->version;
 	}
 	HASH_FIND_STR(c->topics, topic->name, t);
-	return t != NULL ? &t->settings : &add(c, topic)->settings;
+	return t != NULL ? &t->settings : &add(c, image, topic)->settings;
 }

@@ -6,7 +6,7 @@
 #include "config/settings.h"
 
 struct topic_settings_cache;
-/* defaults: the broker's; borrowed for life. */
+/* defaults: the broker's, where an image knows no better; borrowed for life. */
 struct topic_settings_cache *topic_settings_cache_new(const struct topic_settings *defaults);
 void topic_settings_cache_free(struct topic_settings_cache *c);
 /* Borrowed until the next call. topic belongs to image. */

@@ -1,3 +1,4 @@
+#include "coordinator-client/broker_config_admin.h"
 #include "service_fixture.h"
 #include "unit.h"
 
@@ -62,8 +63,14 @@ void topic_admin_alter_configs(struct zk_client *client, const char *topic, cons
 	(void)client;
 	(void)entries;
 	(void)count;
-	ck_assert(!replace);
+	(void)replace;
 	new_call(topic, arg)->done = done;
+}
+
+void broker_config_admin_alter(struct zk_client *client, const char *entity, const struct topic_config_entry *entries, size_t count,
+	bool replace, topic_done_fn done, void *arg)
+{
+	topic_admin_alter_configs(client, entity, entries, count, replace, done, arg);
 }
 
 void topic_admin_describe(struct zk_client *client, const char *topic, topic_describe_done_fn done, void *arg)

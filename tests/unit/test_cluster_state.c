@@ -45,13 +45,13 @@ static void begin(void)
 		.holders = holders,
 		.holder_count = FIXTURE_LOOPS,
 	});
+	cluster_state_set_identity(state, "cluster", FIXTURE_BROKER);
 	logs = fake_log_manager_new(replica_fixture_home(&f));
 }
 
 static void start(int64_t broker_epoch)
 {
 	bool done = false;
-	cluster_state_set_identity(state, "cluster", FIXTURE_BROKER);
 	cluster_state_host_logs(state, logs, hosted, &done);
 	replica_fixture_run(&f);
 	ck_assert(done);
@@ -505,6 +505,7 @@ START_TEST(cluster_state_loads_overrides_pipelined_and_again_when_cut)
 		}
 		start(1);
 		bool done = false;
+		cluster_state_leave_zk(state);
 		zk_client_close(zk, closed, &done);
 		replica_fixture_run(&f);
 		ck_assert(done);
@@ -526,6 +527,7 @@ START_TEST(cluster_state_loads_overrides_of_an_empty_ensemble)
 	replica_fixture_run(&f);
 	ck_assert_int_eq(s, STATUS_OK);
 	bool done = false;
+	cluster_state_leave_zk(state);
 	zk_client_close(zk, closed, &done);
 	replica_fixture_run(&f);
 	ck_assert(done);
@@ -536,9 +538,75 @@ START_TEST(cluster_state_loads_overrides_of_an_empty_ensemble)
 }
 END_TEST
 
+static void set(void *arg, enum status s, const struct zk_stat *stat)
+{
+	(void)stat;
+	made(arg, s, NULL, NULL);
+}
+
+static int64_t retention_ms(const char *topic)
+{
+	struct topic_settings effective;
+	cluster_state_topic_settings(state, topic, &effective);
+	return effective.retention_ms;
+}
+
+/* The node of all brokers lies over the file, that of this broker over both, a topic's own over all. */
+START_TEST(cluster_state_follows_changes_of_broker_settings)
+{
+	begin();
+	struct zk_tree *tree;
+	ck_assert_int_eq(zk_tree_open(NULL, &f.clock.clock, &tree, NULL), STATUS_OK);
+	struct zk_client *zk = zk_standalone_open(tree, replica_fixture_home(&f), NULL, NULL, NULL, NULL);
+	int count = 0;
+	const char *const folders[] = {"/config", "/config/topics", "/config/brokers"};
+	for (size_t i = 0; i < 3; i++)
+		zk_create(zk, folders[i], (struct slice){0}, 0, made, &count);
+	zk_create(zk, "/config/brokers/<default>",
+		slice_of_str("{\"version\":1,\"config\":{\"log.retention.hours\":\"2\",\"num.io.threads\":\"3\"}}"), 0, made, &count);
+	enum status s = STATUS_COUNT;
+	cluster_state_load_configs(state, zk, loaded, &s);
+	replica_fixture_run(&f);
+	ck_assert_int_eq(s, STATUS_OK); /* known before any log is opened */
+	ck_assert_int_eq(retention_ms("t"), 7200000);
+	start(5);
+	(void)tell(configs(header(1, 5), "own", "retention.ms", "1234"));
+	(void)tell(roles(header(1, 5), one_topic("t", 1, 1, 0)));
+	(void)tell(metadata(header(1, 5), false, one_topic("t", 1, 1, 0)));
+	struct topic_partition tp = {.topic = "t", .partition = 0};
+	int64_t high_watermark;
+	struct partition_log *log = log_manager_find(logs, &tp, &high_watermark);
+	ck_assert_int_eq(log->settings.retention_ms, 7200000);
+
+	zk_create(zk, "/config/brokers/1", slice_of_str("{\"version\":1,\"config\":{\"log.retention.ms\":\"77\"}}"), 0, made, &count);
+	replica_fixture_run(&f);
+	ck_assert_int_eq(log->settings.retention_ms, 77);
+	ck_assert_int_eq(retention_ms("own"), 1234);
+	const struct image_broker_configs *now = cluster_state_image(state)->broker_configs;
+	ck_assert_uint_eq(now->all_count, 2);
+	ck_assert_str_eq(now->ours[0].value, "77");
+	ck_assert_int_eq(now->topic_defaults.retention_ms, 77);
+
+	zk_set(zk, "/config/brokers/1", slice_of_str("{"), -1, set, &count); /* unreadable: what was known stays */
+	replica_fixture_run(&f);
+	ck_assert_int_eq(retention_ms("t"), 77);
+	zk_set(zk, "/config/brokers/1", slice_of_str("{\"version\":1,\"config\":{}}"), -1, set, &count);
+	replica_fixture_run(&f);
+	ck_assert_int_eq(log->settings.retention_ms, 7200000);
+	bool done = false;
+	cluster_state_leave_zk(state);
+	zk_client_close(zk, closed, &done);
+	replica_fixture_run(&f);
+	ck_assert(done);
+	zk_standalone_free(zk);
+	zk_tree_free(tree);
+	end();
+}
+END_TEST
+
 UNIT_MAIN("cluster_state", cluster_state_gives_roles_on_every_loop, cluster_state_logs_found_at_start_have_no_role,
 	cluster_state_refuses_stale_epochs, cluster_state_holds_requests_until_it_is_registered,
 	cluster_state_carries_requests_out_one_after_the_other, cluster_state_stops_and_deletes_replicas,
 	cluster_state_reports_what_failed_per_partition, cluster_state_builds_the_image_every_loop_sees,
 	cluster_state_applies_topic_configs, cluster_state_stop_finishes_the_request_under_way,
-	cluster_state_loads_overrides_pipelined_and_again_when_cut, cluster_state_loads_overrides_of_an_empty_ensemble)
+	cluster_state_loads_overrides_pipelined_and_again_when_cut, cluster_state_loads_overrides_of_an_empty_ensemble, cluster_state_follows_changes_of_broker_settings)

@@ -1,4 +1,5 @@
 /* The native front between a faked connection and a faked replica layer: frames in, decoded answers out. */
+#include "coordinator-client/broker_config_admin.h"
 #include "service_fixture.h"
 #include "unit.h"
 
@@ -86,6 +87,11 @@ void topic_admin_alter_configs(struct zk_client *zk, const char *topic, const st
 	(void)replace;
 	const struct failure f = {.status = STATUS_OK};
 	done(arg, &f);
+}
+void broker_config_admin_alter(struct zk_client *zk, const char *entity, const struct topic_config_entry *entries, size_t count,
+	bool replace, topic_done_fn done, void *arg)
+{
+	topic_admin_alter_configs(zk, entity, entries, count, replace, done, arg);
 }
 void topic_admin_describe(struct zk_client *zk, const char *topic, topic_describe_done_fn done, void *arg)
 {
