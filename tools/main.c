@@ -32,7 +32,8 @@ static const struct cli_command commands[] = {
 		"  correio config describe topic user_activity\n  correio config describe broker 1 --all\n",
 		cmd_config_describe, NULL},
 	{"config", "alter", "topic|broker NAME [options]", "Sets or removes settings; the others stay.",
-		"  correio config alter topic user_activity --set retention.ms=3600000 --remove cleanup.policy\n",
+		"  correio config alter topic user_activity --set retention.ms=3600000 --remove cleanup.policy\n"
+		"  correio config alter broker default --set log.retention.ms=3600000\n",
 		cmd_config_alter, NULL},
 	{"log", "dump", "PATH... [options]", "Reads log files offline and verifies them.",
 		"  correio log dump data/user_activity-0/00000000000000000000.log --records\n"

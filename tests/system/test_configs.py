@@ -1,4 +1,5 @@
 """Settings changed while everything runs: by Kafka's own tool, by librdkafka, by correio; seen by the znodes Kafka uses."""
+import contextlib
 import json
 import time
 
@@ -8,6 +9,14 @@ import kafka
 from cluster import wait_for
 
 admin_api = pytest.importorskip("confluent_kafka.admin", reason="python3-confluent-kafka is not installed")
+
+
+@contextlib.contextmanager
+def znodes(cluster):
+    zk = cluster.zookeeper.client(cluster.chroot)
+    yield zk
+    zk.stop()
+    zk.close()
 
 
 def configs_tool(broker, *args, check=True):
@@ -20,7 +29,8 @@ def dynamic(broker, kind, name):
     return {line.split("=", 1)[0].strip(): line.split("=", 1)[1].strip() for line in out.splitlines()[1:] if "=" in line}
 
 
-def test_topic_configs_by_kafkas_tool(broker, cluster):
+def test_topic_configs_by_kafkas_tool(cluster):
+    broker = cluster.start_broker(1)
     broker.create_topic("t", 2, segment_bytes=100000)
     configs_tool(broker, "--alter", "--entity-type", "topics", "--entity-name", "t",
                  "--add-config", "retention.ms=1234,cleanup.policy=[compact,delete]")
@@ -33,7 +43,7 @@ def test_topic_configs_by_kafkas_tool(broker, cluster):
     assert bad.status != 0 and "retention.ms" in bad.err + bad.out and "InvalidConfig" in bad.err + bad.out
     unknown = configs_tool(broker, "--alter", "--entity-type", "topics", "--entity-name", "nope", "--add-config", "retention.ms=1", check=False)
     assert unknown.status != 0 and "UnknownTopicOrPartition" in unknown.err + unknown.out
-    with cluster.zookeeper.client(cluster.chroot) as zk:
+    with znodes(cluster) as zk:
         assert json.loads(zk.get("/config/topics/t")[0])["config"] == {"retention.ms": "1234", "segment.bytes": "100000"}
         changes = [json.loads(zk.get(f"/config/changes/{c}")[0])["entity_path"] for c in zk.get_children("/config/changes")]
         assert "topics/t" in changes
@@ -48,8 +58,9 @@ def describe(client, kind, name):
     return client.describe_configs([r])[r].result(timeout=10)
 
 
-def test_alter_configs_replaces(broker):
+def test_alter_configs_replaces(cluster):
     """The older call: what is not named goes back to its default."""
+    broker = cluster.start_broker(1)
     broker.create_topic("t", 1, segment_bytes=100000)
     client = admin_api.AdminClient({"bootstrap.servers": broker.bootstrap})
     r = resource(admin_api.RESOURCE_TOPIC, "t", **{"retention.ms": "99"})
@@ -61,8 +72,9 @@ def test_alter_configs_replaces(broker):
         client.alter_configs([r])[r].result(timeout=10)
 
 
-def test_broker_configs_at_run_time(broker, cluster):
+def test_broker_configs_at_run_time(cluster):
     """Defaults of topics change without a restart, for all brokers or one; they hold after a restart."""
+    broker = cluster.start_broker(1)
     broker.create_topic("t", 1)
     configs_tool(broker, "--alter", "--entity-type", "brokers", "--entity-default", "--add-config", "log.retention.ms=5000,message.max.bytes=2000")
     configs_tool(broker, "--alter", "--entity-type", "brokers", "--entity-name", str(broker.id), "--add-config", "message.max.bytes=1000")
@@ -71,11 +83,11 @@ def test_broker_configs_at_run_time(broker, cluster):
         dynamic(broker, "brokers", str(broker.id))["message.max.bytes"]
     refused = broker.produce_lines("t", ["x" * 1500], "--property", "delivery.timeout.ms=3000", check=False)
     assert refused.status == 1 and "max.message.bytes" in refused.err, refused
-    described = {c["key"]: c for c in broker.correio("--json", "config", "describe", "topic", "t").json()}
+    described = {c["key"]: c for c in broker.correio("config", "describe", "topic", "t", "--json").json()}
     assert described["retention.ms"]["value"] == "5000" and described["retention.ms"]["source"] == "dynamic-default"
     broker.terminate()
     broker.restart()
-    described = {c["key"]: c for c in broker.correio("--json", "config", "describe", "broker", str(broker.id)).json()}
+    described = {c["key"]: c for c in broker.correio("config", "describe", "broker", broker.id, "--json").json()}
     assert described["message.max.bytes"]["value"] == "1000" and described["log.retention.ms"]["source"] == "dynamic-default"
     broker.correio("config", "alter", "broker", str(broker.id), "--remove", "message.max.bytes")
     broker.correio("config", "alter", "broker", "default", "--remove", "message.max.bytes")
@@ -83,8 +95,8 @@ def test_broker_configs_at_run_time(broker, cluster):
     static = configs_tool(broker, "--alter", "--entity-type", "brokers", "--entity-name", str(broker.id), "--add-config", "broker.rack=r1", check=False)
     assert static.status != 0 and "restart" in static.err + static.out
     # A tool of Kafka that writes ZooKeeper itself is heard too.
-    with cluster.zookeeper.client(cluster.chroot) as zk:
+    with znodes(cluster) as zk:
         zk.set("/config/brokers/<default>", b'{"version":1,"config":{"log.retention.ms":"6000"}}')
     deadline = time.monotonic() + 15
-    while {c["key"]: c["value"] for c in broker.correio("--json", "config", "describe", "topic", "t").json()}["retention.ms"] != "6000":
+    while {c["key"]: c["value"] for c in broker.correio("config", "describe", "topic", "t", "--json").json()}["retention.ms"] != "6000":
         assert time.monotonic() < deadline
