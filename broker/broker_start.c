@@ -261,6 +261,7 @@ static void make_services(struct broker *b)
 			.coordinator_count = (size_t)b->loop_count,
 			.settings = b->settings,
 			.admin = b->admin,
+			.background = blocking_pool_background(b->pool),
 			.broker_id = b->broker_id,
 		};
 		b->services[i] = service_loop_new(&o);

@@ -4,7 +4,18 @@
 #include "kafka/kafka_handlers.h"
 #include "service/fetch_service.h"
 
-enum { FIRST_WITH_STORAGE_ERRORS = 6, FIRST_WITH_TOPIC_IDS = 13, NO_SESSION_EPOCH = -1, READ_COMMITTED = 1 };
+enum {
+	FIRST_WITH_MAGIC_1 = 2,
+	FIRST_WITH_BATCHES = 4,
+	FIRST_WITH_STORAGE_ERRORS = 6,
+	FIRST_WITH_ZSTD = 10,
+	FIRST_WITH_TOPIC_IDS = 13,
+	NO_SESSION_EPOCH = -1,
+	READ_COMMITTED = 1,
+	/* An answer that has to be converted is held in memory, unlike others. */
+	CONVERTED_BYTES_MAX = 8 << 20,
+	CONVERTED_SHARE_MIN = 64 << 10,
+};
 
 struct kafka_fetch {
 	struct kafka_call *call;
@@ -169,6 +180,24 @@ static bool is_follower(const struct kafka_fetch_request *m)
 	return m->replica_id >= 0 || m->replica_state.replica_id >= 0;
 }
 
+/* Readers from before record batches. What they may hold of our memory is shared out, so that no partition takes it all. */
+static void fit_old_reader(const struct kafka_call *c, struct fetch_request *r)
+{
+	r->without_zstd = c->header.api_version < FIRST_WITH_ZSTD;
+	r->old_formats = c->header.api_version < FIRST_WITH_BATCHES;
+	if (!r->old_formats)
+		return;
+	r->old_magic = c->header.api_version < FIRST_WITH_MAGIC_1 ? 0 : 1;
+	if (r->max_bytes > CONVERTED_BYTES_MAX)
+		r->max_bytes = CONVERTED_BYTES_MAX;
+	size_t share = r->entry_count == 0 ? 0 : CONVERTED_BYTES_MAX / r->entry_count;
+	if (share < CONVERTED_SHARE_MIN)
+		share = CONVERTED_SHARE_MIN;
+	for (size_t i = 0; i < r->entry_count; i++)
+		if (r->entries[i].max_bytes > share)
+			r->entries[i].max_bytes = share;
+}
+
 static void start(struct kafka_call *c, struct kafka_fetch *f)
 {
 	const struct kafka_fetch_request *m = c->body;
@@ -182,6 +211,7 @@ static void start(struct kafka_call *c, struct kafka_fetch *f)
 	f->request.max_bytes = or_none(m->max_bytes);
 	f->request.done = fetched;
 	f->request.arg = f;
+	fit_old_reader(c, &f->request);
 	c->abandoned = fetch_abandoned;
 	c->waiting = f;
 	/* Texts were copied by the decoder; a long poll must not hold the frame. */

@@ -1,13 +1,14 @@
 /* Produce. Entries of a request are kept flat, in the order of the message. */
 #include "kafka/kafka_call.h"
 #include "kafka/kafka_handlers.h"
-#include "service/produce_service.h"
+#include "service/produce_conversion.h"
 
-enum { FIRST_WITH_BATCHES = 3, FIRST_WITH_STORAGE_ERRORS = 4 };
+enum { FIRST_WITH_BATCHES = 3, FIRST_WITH_STORAGE_ERRORS = 4, FIRST_WITH_ZSTD = 7, ATTRIBUTES_AT = 22 /* the byte with the codec */ };
 
 struct kafka_produce {
 	struct kafka_call *call;
 	struct produce_request request;
+	struct produce_conversion conversion; /* of the versions before record batches */
 };
 
 static size_t entry_count(const struct kafka_produce_request *m)
@@ -28,6 +29,26 @@ static void fill_entries(const struct kafka_produce_request *m, struct produce_e
 			entries->records = t->partition_data[k].records.bytes;
 		}
 	}
+}
+
+/* What a batch may be in this version (Kafka: ProduceRequest.validateRecords). Older versions never checked, and take what comes. */
+static enum status check_records(struct slice records, int16_t version)
+{
+	if (version < FIRST_WITH_BATCHES)
+		return STATUS_OK;
+	if (records.n == 0 || record_convert_is_old(records))
+		return STATUS_INVALID_RECORD;
+	bool zstd = records.n > ATTRIBUTES_AT && (records.p[ATTRIBUTES_AT] & RECORD_BATCH_CODEC_MASK) == COMPRESSION_zstd;
+	return zstd && version < FIRST_WITH_ZSTD ? STATUS_UNSUPPORTED_COMPRESSION_TYPE : STATUS_OK;
+}
+
+static void answer_entry(struct produce_entry *e, enum status s, char *message)
+{
+	e->answered = true;
+	e->status = s;
+	e->message = message;
+	e->base_offset = e->log_append_time_ms = e->log_start_offset = -1;
+	e->leader.broker_id = -1;
 }
 
 static void fill_partition(const struct kafka_call *c, const struct produce_entry *e,
@@ -101,24 +122,20 @@ static void finish(struct kafka_call *c, const struct produce_entry *entries, si
 static void produced(struct produce_request *r)
 {
 	struct kafka_produce *p = r->arg;
+	produce_conversion_fini(&p->conversion);
 	finish(CAST(kafka_call, p->call), r->entries, r->entry_count);
 }
 
 static void refuse_all(struct kafka_call *c, struct produce_entry *entries, size_t count, enum status s, char *message)
 {
-	for (size_t i = 0; i < count; i++) {
-		entries[i].status = s;
-		entries[i].message = message;
-		entries[i].base_offset = entries[i].log_append_time_ms = entries[i].log_start_offset = -1;
-		entries[i].leader.broker_id = -1;
-	}
+	for (size_t i = 0; i < count; i++)
+		answer_entry(&entries[i], s, message);
 	finish(c, entries, count);
 }
 
 void kafka_data_produce(struct kafka_call *c)
 {
 	static char no_transactions[] = "this broker does not serve transactions yet; produce without transactional.id";
-	static char old_format[] = "records in a format before Kafka 0.11 are not taken; use a newer client";
 	const struct kafka_produce_request *m = c->body;
 	size_t count = entry_count(m);
 	struct kafka_produce *p = kafka_call_array(c, 1, sizeof(*p));
@@ -128,13 +145,14 @@ void kafka_data_produce(struct kafka_call *c)
 		return;
 	}
 	fill_entries(m, entries);
-	if (c->header.api_version < FIRST_WITH_BATCHES) {
-		refuse_all(c, entries, count, STATUS_UNSUPPORTED_VERSION, old_format);
-		return;
-	}
 	if (m->transactional_id != NULL) {
 		refuse_all(c, entries, count, STATUS_INVALID_REQUEST, no_transactions);
 		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		enum status s = check_records(entries[i].records, c->header.api_version);
+		if (s != STATUS_OK)
+			answer_entry(&entries[i], s, NULL);
 	}
 	p->call = c;
 	p->request = (struct produce_request){
@@ -148,5 +166,12 @@ void kafka_data_produce(struct kafka_call *c)
 		.done = produced,
 		.arg = p,
 	};
-	produce_service_start(&p->request);
+	if (c->header.api_version >= FIRST_WITH_BATCHES) {
+		produce_service_start(&p->request);
+		return;
+	}
+	p->conversion.request = &p->request;
+	p->conversion.connection = c->request->connection;
+	if (produce_conversion_start(&p->conversion) != STATUS_OK)
+		kafka_call_abort_memory(c);
 }

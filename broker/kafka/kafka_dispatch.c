@@ -7,11 +7,9 @@
 
 enum { KIB = 1024, MIB = 1024 * KIB, FRAME_LENGTH_BYTES = 4 };
 
-/* Produce begins at 0 although 0 to 2 are refused: librdkafka tells from that range which compression a broker knows, and without it
- * silently sends uncompressed (KAFKA-18659). */
 static const struct kafka_method methods[] = {
 	{KAFKA_API_produce, 0, 11, 16 * MIB, kafka_data_produce},
-	{KAFKA_API_fetch, 4, 17, 16 * MIB, kafka_data_fetch},
+	{KAFKA_API_fetch, 0, 17, 16 * MIB, kafka_data_fetch},
 	{KAFKA_API_list_offsets, 1, 9, 16 * MIB, kafka_data_list_offsets},
 	{KAFKA_API_metadata, 0, 12, 32 * MIB, kafka_metadata_metadata},
 	{KAFKA_API_api_versions, 0, 4, 16 * KIB, kafka_metadata_api_versions},

@@ -2,6 +2,7 @@
 
 #include "base/metrics.h"
 #include "service/service_message.h"
+#include "service/topic_settings_cache.h"
 
 MAGIC(fetch_request, 0x46455443);
 MAGIC(offsets_request, 0x4f465354);
@@ -45,11 +46,75 @@ static void fail_part(struct fetch_request *r, struct fetch_entry *e)
 		e->leader = leader_hint_find(service_loop_image(r->service), &p->tp, p->leader, p->leader_epoch, r->listener);
 }
 
+static void finish(struct fetch_request *r)
+{
+	metrics_add(METRIC_bytes_out, (int64_t)r->records.size_bytes);
+	r->magic = 0;
+	r->done(r);
+}
+
+static void converted(struct fetch_conversion *c)
+{
+	struct fetch_request *r = CAST(fetch_request, c->arg);
+	const struct fetch_conversion_part *p = c->parts;
+	for (size_t i = 0; i < r->entry_count; i++) {
+		struct fetch_entry *e = &r->entries[i];
+		if (e->status != STATUS_OK)
+			continue;
+		e->record_bytes = p->bytes;
+		if (p->status != STATUS_OK)
+			fail(e, p->status, service_message_partition(r->arena, &e->part->tp, p->status));
+		p++;
+	}
+	expect(p == c->parts + c->part_count);
+	iobuf_append_iobuf(&r->records, &c->records);
+	iobuf_fini(&c->records);
+	r->converting = false;
+	finish(r);
+}
+
+/* For a reader of old. False: no memory. */
+static bool start_conversion(struct fetch_request *r)
+{
+	struct fetch_conversion_part *p = arena_calloc(r->arena, r->entry_count, sizeof(*p));
+	if (p == NULL)
+		return false;
+	r->conversion = (struct fetch_conversion){.parts = p, .max_bytes = r->delayed.max_bytes, .done = converted, .arg = r};
+	for (size_t i = 0; i < r->entry_count; i++) {
+		const struct fetch_entry *e = &r->entries[i];
+		if (e->status != STATUS_OK)
+			continue;
+		*p++ = (struct fetch_conversion_part){
+			.target = {
+				.magic = r->old_magic,
+				.first_offset = e->offset,
+				.max_bytes = e->max_bytes,
+				.max_inflated_bytes = e->inflated_max,
+			},
+			.stored_bytes = e->record_bytes,
+		};
+		r->conversion.part_count++;
+	}
+	iobuf_init(&r->conversion.records);
+	iobuf_append_iobuf(&r->conversion.records, &r->records);
+	r->converting = true;
+	fetch_conversion_start(&r->conversion, r->service->background, r->service->scheduler);
+	return true;
+}
+
+/* Nothing can be sent of what was read. */
+static void drop_records(struct fetch_request *r)
+{
+	iobuf_fini(&r->records);
+	iobuf_init(&r->records);
+	for (size_t i = 0; i < r->entry_count; i++)
+		r->entries[i].record_bytes = 0;
+}
+
 /* Records follow in the order of the entries, as the header will announce them. */
 static void collect(struct delayed_fetch *f)
 {
 	struct fetch_request *r = CAST(fetch_request, f->arg);
-	int64_t bytes = 0;
 	for (size_t i = 0; i < r->entry_count; i++) {
 		struct fetch_entry *e = &r->entries[i];
 		struct fetch_part *p = e->part;
@@ -61,23 +126,36 @@ static void collect(struct delayed_fetch *f)
 			e->high_watermark = p->high_watermark;
 			e->log_start_offset = p->log_start_offset;
 			e->record_bytes = p->record_bytes;
-			bytes += (int64_t)p->record_bytes;
 			iobuf_append_iobuf(&r->records, &p->records);
 		} else {
 			fail_part(r, e);
 		}
 		iobuf_fini(&p->records);
 	}
-	metrics_add(METRIC_bytes_out, bytes);
 	service_loop_unwait(&r->waiting);
-	r->magic = 0;
-	r->done(r);
+	if (r->old_formats && r->records.size_bytes > 0) {
+		if (start_conversion(r))
+			return;
+		drop_records(r);
+	}
+	finish(r);
 }
 
 static void hurry(struct service_waiting *w)
 {
 	struct fetch_request *r = CAST(fetch_request, CONTAINER_OF(w, struct fetch_request, waiting));
 	delayed_fetch_hurry(&r->delayed);
+}
+
+/* What the topic's settings keep from old readers. */
+static enum status check_old_reader(struct fetch_request *r, struct fetch_entry *e, const struct image_topic *topic)
+{
+	const struct topic_settings *t =
+		topic_settings_cache_get(r->service->topic_settings, service_loop_image(r->service), topic);
+	e->inflated_max = topic_settings_cache_inflated_max(t);
+	if (t->compression_type == TOPIC_COMPRESSION_zstd)
+		return STATUS_UNSUPPORTED_COMPRESSION_TYPE;
+	return r->old_formats && !t->message_downconversion_enable ? STATUS_UNSUPPORTED_VERSION : STATUS_OK;
 }
 
 /* Fills *p when the entry is to be read, else answers it. */
@@ -91,6 +169,8 @@ static bool start_entry(struct fetch_request *r, struct fetch_entry *e, struct f
 	enum status s = topic_partition_set(&p->tp, slice_of_str(e->topic), e->partition);
 	if (s == STATUS_OK)
 		s = service_loop_find(r->service, r->arena, &p->tp, &found, &message);
+	if (s == STATUS_OK && (r->old_formats || r->without_zstd))
+		s = check_old_reader(r, e, found.topic);
 	if (s != STATUS_OK) {
 		fail(e, s, message);
 		return false;
@@ -107,12 +187,13 @@ enum status fetch_service_start(struct fetch_request *r)
 {
 	CHECK_MAGIC(service_loop, r->service);
 	expect_on_loop(r->service->scheduler);
-	expect(r->done != NULL);
+	expect(r->done != NULL && (!r->old_formats || r->old_magic < 2));
 	struct fetch_part *parts = arena_alloc(r->arena, (r->entry_count + 1) * sizeof(*parts));
 	if (parts == NULL)
 		return STATUS_TOO_LARGE;
 	r->magic = fetch_request_magic;
 	r->waiting = (struct service_waiting){0};
+	r->converting = false;
 	iobuf_init(&r->records);
 	size_t count = 0;
 	for (size_t i = 0; i < r->entry_count; i++)
@@ -144,7 +225,8 @@ enum status fetch_service_start(struct fetch_request *r)
 void fetch_service_hurry(struct fetch_request *r)
 {
 	CHECK_MAGIC(fetch_request, r);
-	delayed_fetch_hurry(&r->delayed);
+	if (!r->converting) /* else it waits for nothing but a disk */
+		delayed_fetch_hurry(&r->delayed);
 }
 
 /* --- list offsets -------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #define SERVICE_FETCH_SERVICE_H
 
 #include "runtime/gather.h"
+#include "service/fetch_conversion.h"
 #include "service/leader_hint.h"
 #include "service/service_loop.h"
 
@@ -24,6 +25,7 @@ struct fetch_entry {
 
 	/* private */
 	struct fetch_part *part; /* NULL: answered without reading */
+	size_t inflated_max;     /* of a batch that is converted */
 };
 struct fetch_request {
 	struct service_loop *service;
@@ -31,9 +33,12 @@ struct fetch_request {
 	const char *listener;
 	int64_t max_wait_ms;
 	size_t min_bytes, max_bytes;
+	bool old_formats;  /* the reader knows no record batches: records become messages of format old_magic or older */
+	int8_t old_magic;
+	bool without_zstd; /* the reader does not know it: topics set to it get UNSUPPORTED_COMPRESSION_TYPE */
 	struct fetch_entry *entries;
 	size_t entry_count;
-	struct iobuf records; /* ranges of files; the caller's after done */
+	struct iobuf records; /* ranges of files, or, converted, memory; the caller's after done */
 	/* Exactly once, on the service's loop; perhaps within start. */
 	void (*done)(struct fetch_request *r);
 	void *arg;
@@ -42,6 +47,8 @@ struct fetch_request {
 	unsigned magic;
 	struct service_waiting waiting;
 	struct delayed_fetch delayed;
+	struct fetch_conversion conversion;
+	bool converting;
 };
 /* STATUS_TOO_LARGE: the arena cannot hold the parts; done is not called. */
 MUST_CHECK enum status fetch_service_start(struct fetch_request *r);

@@ -6,10 +6,12 @@ libservice_a_SOURCES = \
 	broker/service/config_edit.c broker/service/config_edit.h \
 	broker/service/config_service.c broker/service/config_service.h \
 	broker/service/control_service.c broker/service/control_service.h \
+	broker/service/fetch_conversion.c broker/service/fetch_conversion.h \
 	broker/service/fetch_service.c broker/service/fetch_service.h \
 	broker/service/group_service.c broker/service/group_service.h \
 	broker/service/leader_hint.c broker/service/leader_hint.h \
 	broker/service/metadata_service.c broker/service/metadata_service.h \
+	broker/service/produce_conversion.c broker/service/produce_conversion.h \
 	broker/service/produce_service.c broker/service/produce_service.h \
 	broker/service/service_loop.c broker/service/service_loop.h \
 	broker/service/service_message.c broker/service/service_message.h \

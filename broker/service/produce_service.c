@@ -7,9 +7,6 @@
 
 MAGIC(produce_request, 0x50524f44);
 
-/* What a compressed batch may grow to while it is checked, whatever max.message.bytes says. */
-enum { INFLATED_FACTOR = 16, INFLATED_AT_LEAST = 64 * 1024 * 1024 };
-
 static void fail(struct produce_entry *e, enum status s, char *message)
 {
 	expect(s != STATUS_OK);
@@ -21,10 +18,9 @@ static void fail(struct produce_entry *e, enum status s, char *message)
 static struct record_batch_limits limits_of(struct produce_entry *e, const struct topic_settings *t)
 {
 	struct service_loop *s = e->request->service;
-	size_t max = (size_t)t->max_message_bytes;
 	return (struct record_batch_limits){
-		.max_message_bytes = max,
-		.max_inflated_bytes = max * INFLATED_FACTOR > INFLATED_AT_LEAST ? max * INFLATED_FACTOR : INFLATED_AT_LEAST,
+		.max_message_bytes = (size_t)t->max_message_bytes,
+		.max_inflated_bytes = topic_settings_cache_inflated_max(t),
 		.compacted = (t->cleanup_policy & CLEANUP_compact) != 0,
 		.now_ms = clock_wall_ms(s->scheduler->clock),
 		.timestamp_before_max_ms = t->message_timestamp_before_max_ms,
@@ -168,6 +164,7 @@ void produce_service_start(struct produce_request *r)
 	r->magic = produce_request_magic;
 	gather_init(&r->gather, all_done);
 	for (size_t i = 0; i < r->entry_count; i++)
-		start_entry(r, &r->entries[i]);
+		if (!r->entries[i].answered)
+			start_entry(r, &r->entries[i]);
 	gather_seal(&r->gather);
 }

@@ -15,6 +15,7 @@ struct produce_entry {
 	int32_t partition;
 	struct slice records; /* one batch; writable memory that lives until done: it is stamped in place */
 
+	bool answered; /* set by the caller: the answer stands below already, nothing is appended */
 	enum status status;
 	char *message; /* in the arena; NULL: status_text() */
 	int64_t base_offset, log_append_time_ms, log_start_offset; /* -1 on errors */

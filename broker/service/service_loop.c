@@ -18,6 +18,7 @@ struct service_loop *service_loop_new(const struct service_loop_options *o)
 		.coordinator_count = o->coordinators == NULL ? 0 : o->coordinator_count,
 		.settings = o->settings,
 		.admin = o->admin,
+		.background = o->background,
 		.topic_settings = topic_settings_cache_new(&o->settings->topic_defaults),
 		.broker_id = o->broker_id,
 	};
@@ -31,6 +32,7 @@ void service_loop_free(struct service_loop *s)
 		return;
 	CHECK_MAGIC(service_loop, s);
 	expect(s->waiting.next == &s->waiting && s->group_topic == NULL);
+	expect(s->conversions == NULL);
 	topic_settings_cache_free(s->topic_settings);
 	s->magic = 0;
 	free(s);

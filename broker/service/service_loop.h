@@ -12,6 +12,7 @@ struct admin_service;
 struct group_coordinator;
 struct group_topic_creation;
 struct topic_settings_cache;
+struct produce_conversion;
 
 /* A request that waits for something to happen (bytes, an image), embedded in it: so that a stop need not wait as long. */
 struct service_waiting {
@@ -30,6 +31,8 @@ struct service_loop {
 	const struct settings *settings;
 	struct admin_service *admin; /* shared by all loops */
 	struct topic_settings_cache *topic_settings;
+	struct background *background; /* NULL: nothing may sleep here, and large conversions are done on the loop */
+	struct produce_conversion *conversions; /* under way, in the order they came */
 	int32_t broker_id;
 	struct service_waiting waiting; /* head of a ring */
 	bool hurried;
@@ -46,6 +49,7 @@ struct service_loop_options {
 	size_t coordinator_count;
 	const struct settings *settings;
 	struct admin_service *admin; /* NULL: topics cannot be made or changed here (unit tests) */
+	struct background *background; /* NULL in unit tests */
 	int32_t broker_id;
 };
 struct service_loop *service_loop_new(const struct service_loop_options *o);

@@ -75,3 +75,14 @@ const struct topic_settings *topic_settings_cache_get(struct topic_settings_cach
 	HASH_FIND_STR(c->topics, topic->name, t);
 	return t != NULL ? &t->settings : &add(c, image, topic)->settings;
 }
+
+/* What a compressed batch may grow to while it is checked, whatever max.message.bytes says. */
+enum { INFLATED_FACTOR = 16, INFLATED_AT_LEAST = 64 << 20, INFLATED_AT_MOST = 512 << 20 };
+
+size_t topic_settings_cache_inflated_max(const struct topic_settings *t)
+{
+	size_t max = (size_t)t->max_message_bytes * INFLATED_FACTOR;
+	if (max > INFLATED_AT_MOST)
+		return INFLATED_AT_MOST;
+	return max < INFLATED_AT_LEAST ? INFLATED_AT_LEAST : max;
+}

@@ -12,5 +12,7 @@ void topic_settings_cache_free(struct topic_settings_cache *c);
 /* Borrowed until the next call. topic belongs to image. */
 const struct topic_settings *topic_settings_cache_get(struct topic_settings_cache *c, const struct cluster_image *image,
 	const struct image_topic *topic);
+/* Bytes the records of one batch of such a topic may inflate to while they are looked at. */
+size_t topic_settings_cache_inflated_max(const struct topic_settings *t);
 
 #endif

@@ -13,18 +13,27 @@ static enum status load_fragment(const struct iobuf_fragment *f, uint8_t *to)
 	return disk_file_pread_all(file, to, f->n, f->position);
 }
 
+enum status range_load_now(const struct iobuf *ranges, uint8_t *to, size_t *ret_n)
+{
+	size_t n = 0;
+	enum status s = STATUS_OK;
+	for (uint32_t i = 0; i < ranges->count && s == STATUS_OK; i++) {
+		const struct iobuf_fragment *f = &ranges->fragments[ranges->first + i];
+		expect(f->n <= ranges->size_bytes - n);
+		s = load_fragment(f, to + n);
+		if (s == STATUS_OK)
+			n += f->n;
+	}
+	*ret_n = n;
+	return s;
+}
+
 static void load(struct job *j)
 {
 	struct range_load *l = CONTAINER_OF(j, struct range_load, job);
 	size_t n = 0;
-	l->status = STATUS_OK;
-	for (uint32_t i = 0; i < l->ranges.count && l->status == STATUS_OK; i++) {
-		const struct iobuf_fragment *f = &l->ranges.fragments[l->ranges.first + i];
-		expect(f->n <= l->block->size - n);
-		l->status = load_fragment(f, l->block->data + n);
-		if (l->status == STATUS_OK)
-			n += f->n;
-	}
+	expect(l->ranges.size_bytes <= l->block->size);
+	l->status = range_load_now(&l->ranges, l->block->data, &n);
 	l->bytes = slice_of(l->block->data, n);
 }
 

@@ -24,6 +24,8 @@ struct range_load {
 /* Moves `ranges` (file ranges and memory, in any order); it is empty afterwards, and the files are let go of before done.
  * STATUS_TOO_LARGE: more than RANGE_LOAD_BYTES_MAX, or no memory; done is not called and `ranges` is untouched. */
 MUST_CHECK enum status range_load_start(struct range_load *l, struct background *bg, struct scheduler *home, struct iobuf *ranges);
+/* For whoever is in the pool already: the same at once, into memory with room for ranges->size_bytes. ret_n is set on errors too. */
+MUST_CHECK enum status range_load_now(const struct iobuf *ranges, uint8_t *to, size_t *ret_n);
 /* Drops the block. Not while a load is under way. */
 void range_load_fini(struct range_load *l);
 /* Gives the block away (one reference; NULL if there is none): `bytes` lies in it. */

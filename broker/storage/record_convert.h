@@ -24,7 +24,8 @@ MUST_CHECK enum status record_convert_up(struct slice set, const struct record_c
 struct record_convert_target {
 	int8_t magic;              /* 0 or 1: the newest the reader knows; older ones are left as they are */
 	int64_t first_offset;      /* uncompressed records below are left out: old readers take the first message for the one they asked */
-	size_t max_bytes;          /* whole messages only, but the first one however large it is */
+	size_t max_bytes;          /* whole messages only; the first one may be larger */
+	size_t hard_max_bytes;     /* but not than this */
 	size_t max_inflated_bytes; /* of a stored batch */
 };
 /* batches: whole ones of any format, back to back, the last perhaps cut. Appends messages to out, with the offsets, timestamps and

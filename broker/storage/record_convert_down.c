@@ -49,10 +49,19 @@ static void drop_block(struct down_conversion *d)
 	d->block_from = d->block_used = 0;
 }
 
+static bool fits(const struct down_conversion *d, size_t n)
+{
+	const struct record_convert_target *t = d->target;
+	size_t max = t->max_bytes < t->hard_max_bytes ? t->max_bytes : t->hard_max_bytes;
+	if (d->total_bytes == 0)
+		return n <= t->hard_max_bytes;
+	return d->total_bytes < max && n <= max - d->total_bytes;
+}
+
 /* Room for one message of n bytes, or NULL: it does not fit any more (d->full). */
 static uint8_t *reserve(struct down_conversion *d, size_t n)
 {
-	if (d->total_bytes > 0 && (d->total_bytes >= d->target->max_bytes || n > d->target->max_bytes - d->total_bytes))
+	if (!fits(d, n))
 		d->full = true;
 	if (d->full)
 		return NULL;

@@ -60,6 +60,7 @@ static void go_down(struct slice batches, int8_t magic, bool small)
 		.magic = magic,
 		.first_offset = 0,
 		.max_bytes = small ? 200 : 1 << 22,
+		.hard_max_bytes = SIZE_MAX,
 		.max_inflated_bytes = INFLATED_MAX,
 	};
 	struct iobuf out;

@@ -211,8 +211,8 @@ def test_unknown_version_of_api_versions_is_answered_in_the_oldest(broker):
         assert struct.unpack(">ih", again[:6]) == (7, 0)
 
 
-@pytest.mark.parametrize("frame", [header(3, 99), header(4711, 0), header(1, 3) + b"\0" * 40, b"\0\3", header(3, 1) + b"\x7f\xff\xff\xff"],
-                         ids=["version", "key", "old fetch", "too short", "hostile count"])
+@pytest.mark.parametrize("frame", [header(3, 99), header(4711, 0), header(1, 99) + b"\0" * 40, b"\0\3", header(3, 1) + b"\x7f\xff\xff\xff"],
+                         ids=["version", "key", "new fetch", "too short", "hostile count"])
 def test_what_cannot_be_answered_closes_the_connection(broker, frame):
     with connect(broker) as sock:
         assert ask(sock, frame) == b""
@@ -225,11 +225,11 @@ def old_produce(version, records):
             struct.pack(">hii h1s i i i", 1, 1000, 1, 1, b"t", 1, 0, len(records)) + records)
 
 
-def test_formats_of_old_are_refused_per_partition(broker):
+def test_what_is_no_message_set_is_refused_per_partition(broker):
     broker.create_topic("t", 1)
     with connect(broker) as sock:
         got = ask(sock, old_produce(2, b"\0" * 30))
-        assert struct.unpack(">ii h1s iih", got[:21]) == (7, 1, 1, b"t", 1, 0, 35)
+        assert struct.unpack(">ii h1s iih", got[:21]) == (7, 1, 1, b"t", 1, 0, 2)
 
 
 def test_a_connection_may_begin_with_a_large_produce(broker):

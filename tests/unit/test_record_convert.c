@@ -344,6 +344,7 @@ static enum status down(const struct set *from, int magic, int64_t first_offset,
 		.magic = (int8_t)magic,
 		.first_offset = first_offset,
 		.max_bytes = max_bytes,
+		.hard_max_bytes = SIZE_MAX,
 		.max_inflated_bytes = INFLATED_MAX,
 	};
 	struct iobuf out;
@@ -534,6 +535,25 @@ START_TEST(convert_down_keeps_max_bytes_by_whole_messages_and_gives_at_least_one
 }
 END_TEST
 
+START_TEST(convert_down_hard_limit_holds_for_the_first_message_too)
+{
+	struct set from;
+	set_init(&from);
+	store(&from, COMPRESSION_none, 100, stored, 5, 0);
+	struct record_convert_target t = {.magic = 1, .max_bytes = 0, .hard_max_bytes = 37, .max_inflated_bytes = INFLATED_MAX};
+	struct iobuf out;
+	size_t n = 1;
+	iobuf_init(&out);
+	ck_assert_int_eq(record_convert_down(slice_of(from.p, from.n), &t, &out, &n), STATUS_OK);
+	ck_assert_uint_eq(n, 0);
+	t.hard_max_bytes = 38; /* 34 and the four bytes of k1 and v1 */
+	ck_assert_int_eq(record_convert_down(slice_of(from.p, from.n), &t, &out, &n), STATUS_OK);
+	ck_assert_uint_eq(n, 38);
+	iobuf_fini(&out);
+	free(from.p);
+}
+END_TEST
+
 START_TEST(convert_down_large_output_comes_in_blocks_and_large_batches_in_wrappers)
 {
 	struct set from, to;
@@ -556,7 +576,7 @@ START_TEST(convert_down_large_output_comes_in_blocks_and_large_batches_in_wrappe
 		record_batch_builder_add(b, 1, slice_of(NULL, 0), slice_of(zeros, large), NULL, 0);
 	struct slice bytes;
 	ck_assert_int_eq(record_batch_builder_finish(b, &bytes), STATUS_OK);
-	struct record_convert_target t = {.magic = 1, .max_bytes = SET_MAX, .max_inflated_bytes = 32 << 20};
+	struct record_convert_target t = {.magic = 1, .max_bytes = SET_MAX, .hard_max_bytes = SIZE_MAX, .max_inflated_bytes = 32 << 20};
 	for (int skip = 0; skip <= 1; skip++) {
 		struct iobuf out;
 		struct legacy_message m;
@@ -638,5 +658,6 @@ UNIT_MAIN("record_convert", convert_up_uncompressed_sets_become_one_batch, conve
 	convert_down_wrapper_has_the_largest_timestamp_and_relative_offsets, convert_down_append_time_is_told_in_format_1,
 	convert_down_starts_at_the_offset_asked_unless_compressed, convert_down_control_batches_have_no_place_and_zstd_ends_it,
 	convert_down_keeps_max_bytes_by_whole_messages_and_gives_at_least_one,
+	convert_down_hard_limit_holds_for_the_first_message_too,
 	convert_down_large_output_comes_in_blocks_and_large_batches_in_wrappers,
 	convert_down_old_messages_stay_unless_the_reader_is_older, convert_down_damage_is_told_when_nothing_came_before_it)
