@@ -71,14 +71,15 @@ void group_unload(struct group *g, enum status status)
 
 static bool may_move(enum group_state from, enum group_state to)
 {
-	static const bool allowed[GROUP_STATE_COUNT][GROUP_STATE_COUNT] = {
-		[GROUP_EMPTY] = {[GROUP_PREPARING_REBALANCE] = true, [GROUP_DEAD] = true},
-		[GROUP_PREPARING_REBALANCE] = {[GROUP_COMPLETING_REBALANCE] = true, [GROUP_EMPTY] = true, [GROUP_DEAD] = true},
-		[GROUP_COMPLETING_REBALANCE] = {[GROUP_STABLE] = true, [GROUP_PREPARING_REBALANCE] = true, [GROUP_DEAD] = true},
-		[GROUP_STABLE] = {[GROUP_PREPARING_REBALANCE] = true, [GROUP_DEAD] = true},
-		[GROUP_DEAD] = {[GROUP_DEAD] = true},
+	static const unsigned allowed[GROUP_STATE_COUNT] = {
+		[GROUP_EMPTY] = 1u << GROUP_PREPARING_REBALANCE | 1u << GROUP_DEAD,
+		[GROUP_PREPARING_REBALANCE] = 1u << GROUP_COMPLETING_REBALANCE | 1u << GROUP_EMPTY | 1u << GROUP_DEAD,
+		[GROUP_COMPLETING_REBALANCE] = 1u << GROUP_STABLE | 1u << GROUP_PREPARING_REBALANCE | 1u << GROUP_DEAD,
+		[GROUP_STABLE] = 1u << GROUP_PREPARING_REBALANCE | 1u << GROUP_DEAD,
+		[GROUP_DEAD] = 1u << GROUP_DEAD,
 	};
-	return allowed[from][to];
+	expect(from < GROUP_STATE_COUNT && to < GROUP_STATE_COUNT);
+	return (allowed[from] & 1u << to) != 0;
 }
 
 void group_move(struct group *g, enum group_state to, int64_t now_ms)

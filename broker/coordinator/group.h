@@ -247,4 +247,7 @@ struct group_counts {
 	uint64_t members_expired;
 };
 struct group_counts group_counts(const struct group *g);
+
+/* Panics if the group contradicts itself. O(members): for tests. */
+void group_check(const struct group *g);
 #endif

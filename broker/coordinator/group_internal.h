@@ -141,6 +141,7 @@ void group_member_park_join(struct group *g, struct group_member *m, void *ticke
 void *group_member_unpark_join(struct group *g, struct group_member *m);
 void group_member_sync_done(struct group *g, struct group_member *m);
 void group_member_session_restart(struct group *g, struct group_member *m, int64_t now_ms);
+size_t group_member_bytes(const struct group_member *m);
 size_t group_member_join_bytes(const struct group_join *join);
 
 /* --- group_candidates.c --- */

@@ -12,8 +12,8 @@ static void format_uuid(const struct uuid *u, char out[UUID_JAVA_TEXT_SIZE])
 		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
-/* <instance or client id>-<uuid>, owned by the caller. */
-static char *make_member_id(struct group *g, const struct group_join *join)
+/* <instance or client id>-<uuid>, owned by the caller: group_text_free(). */
+static struct slice make_member_id(struct group *g, const struct group_join *join)
 {
 	struct slice base = join->instance_id.p != NULL ? join->instance_id : join->client_id;
 	size_t room = GROUP_NAME_BYTES_MAX - UUID_JAVA_TEXT_SIZE;
@@ -22,12 +22,12 @@ static char *make_member_id(struct group *g, const struct group_join *join)
 	random_uuid(g->owner.random, &uuid);
 	format_uuid(&uuid, text);
 	size_t n = base.n < room ? base.n : room;
-	char *id = check_alloc(n + 1 + sizeof text);
+	uint8_t *id = check_alloc(n + sizeof text);
 	if (n > 0)
 		memcpy(id, base.p, n);
 	id[n] = '-';
-	memcpy(id + n + 1, text, sizeof text);
-	return id;
+	memcpy(id + n + 1, text, sizeof text - 1);
+	return slice_of(id, n + sizeof text);
 }
 
 /* --- what is asked -------------------------------------------------------- */
@@ -125,9 +125,9 @@ static void replace_static(struct group *g, struct group_member *m, const struct
 		group_answer_sync(g, m->sync_ticket, &(struct group_sync_answer){.status = STATUS_FENCED_INSTANCE_ID});
 	}
 	group_member_sync_done(g, m);
-	char *id = make_member_id(g, join);
-	group_member_rename(g, m, slice_of_str(id));
-	free(id);
+	struct slice id = make_member_id(g, join);
+	group_member_rename(g, m, id);
+	group_text_free(&id);
 	group_member_update(g, m, join);
 	group_member_park_join(g, m, join->ticket);
 	group_member_session_restart(g, m, now_ms);
@@ -148,15 +148,14 @@ static void join_new(struct group *g, const struct group_join *join, int64_t now
 		replace_static(g, known, join, now_ms);
 		return;
 	}
-	char *text = make_member_id(g, join);
-	struct slice id = slice_of_str(text);
+	struct slice id = make_member_id(g, join);
 	if (join->instance_id.p == NULL && join->require_known_member_id) {
 		group_pending_add(g, id, now_ms + join->session_timeout_ms);
 		group_refuse_join(g, join->ticket, id, STATUS_MEMBER_ID_REQUIRED);
 	} else {
 		add_member(g, id, join, now_ms);
 	}
-	free(text);
+	group_text_free(&id);
 }
 
 /* --- a known one ---------------------------------------------------------- */

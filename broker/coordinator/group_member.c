@@ -48,7 +48,7 @@ size_t group_member_join_bytes(const struct group_join *join)
 	return join->instance_id.n + join->client_id.n + join->client_host.n + protocols_size(join);
 }
 
-static size_t member_bytes(const struct group_member *m)
+size_t group_member_bytes(const struct group_member *m)
 {
 	return m->id.n + m->instance_id.n + m->client_id.n + m->client_host.n + m->protocol_bytes + m->assignment.n +
 		m->next_assignment.n + m->replaced_id.n;
@@ -134,30 +134,30 @@ struct group_member *group_member_add(struct group *g, struct slice id, const st
 	group_candidates_add(g, m);
 	if (g->leader == NULL)
 		g->leader = m;
-	g->bytes += member_bytes(m);
+	g->bytes += group_member_bytes(m);
 	return m;
 }
 
 void group_member_update(struct group *g, struct group_member *m, const struct group_join *join)
 {
-	g->bytes -= member_bytes(m);
+	g->bytes -= group_member_bytes(m);
 	group_candidates_remove(g, m);
 	take_terms(m, join);
 	group_text_set(&m->client_id, join->client_id);
 	group_text_set(&m->client_host, join->client_host);
 	group_candidates_add(g, m);
-	g->bytes += member_bytes(m);
+	g->bytes += group_member_bytes(m);
 }
 
 void group_member_rename(struct group *g, struct group_member *m, struct slice id)
 {
-	g->bytes -= member_bytes(m);
+	g->bytes -= group_member_bytes(m);
 	HASH_DELETE(hh, g->members, m);
 	group_text_free(&m->replaced_id);
 	m->replaced_id = m->id;
 	m->id = group_text_copy(id);
 	index_by_id(g, m);
-	g->bytes += member_bytes(m);
+	g->bytes += group_member_bytes(m);
 }
 
 static void free_member(struct group_member *m)
@@ -184,7 +184,7 @@ void group_member_remove(struct group *g, struct group_member *m)
 	group_member_sync_done(g, m);
 	group_timer_disarm(g, &m->session);
 	group_candidates_remove(g, m);
-	g->bytes -= member_bytes(m);
+	g->bytes -= group_member_bytes(m);
 	HASH_DELETE(hh, g->members, m);
 	if (m->instance_id.p != NULL)
 		HASH_DELETE(by_instance, g->by_instance, m);

@@ -63,16 +63,16 @@ static void remove_absent(struct group *g)
 /* The leader stays if it has joined. False: nobody has. */
 static bool elect_leader(struct group *g)
 {
-	struct group_member *m = g->leader;
-	expect(m != NULL);
-	if (m->joining)
+	expect(g->leader != NULL);
+	if (g->leader->joining)
 		return true;
-	for (m = g->members; m != NULL && !m->joining; m = m->hh.next)
-		continue;
-	if (m == NULL)
-		return false;
-	g->leader = m;
-	return true;
+	for (struct group_member *m = g->members; m != NULL; m = m->hh.next) {
+		if (m->joining) {
+			g->leader = m;
+			return true;
+		}
+	}
+	return false;
 }
 
 void group_rebalance_answer(

@@ -4,6 +4,7 @@ libcoordinator_a_SOURCES = \
 	broker/coordinator/group.c broker/coordinator/group.h broker/coordinator/group_internal.h \
 	broker/coordinator/group_request.h \
 	broker/coordinator/group_candidates.c \
+	broker/coordinator/group_check.c \
 	broker/coordinator/group_coordinator.c broker/coordinator/group_coordinator.h \
 	broker/coordinator/group_join.c \
 	broker/coordinator/group_member.c \

@@ -528,6 +528,7 @@ static void command(void *arg, const struct script_command *c, FILE *out)
 	expect(m->out != NULL);
 	if (!command_of_requests(m, c))
 		command_of_life(m, c);
+	group_check(m->group);
 	fclose(m->out);
 	print_named(m, text, out);
 	free(text);
