@@ -45,12 +45,12 @@ static size_t protocols_size(const struct group_join *join)
 
 size_t group_member_join_bytes(const struct group_join *join)
 {
-	return join->instance_id.n + join->client_id.n + join->client_host.n + protocols_size(join);
+	return sizeof(struct group_member) + join->instance_id.n + join->client_id.n + join->client_host.n + protocols_size(join);
 }
 
 size_t group_member_bytes(const struct group_member *m)
 {
-	return m->id.n + m->instance_id.n + m->client_id.n + m->client_host.n + m->protocol_bytes + m->assignment.n +
+	return sizeof *m + m->id.n + m->instance_id.n + m->client_id.n + m->client_host.n + m->protocol_bytes + m->assignment.n +
 		m->next_assignment.n + m->replaced_id.n;
 }
 

@@ -15,3 +15,4 @@ libcoordinator_a_SOURCES = \
 	broker/coordinator/group_sync.c \
 	broker/coordinator/group_timers.c \
 	broker/coordinator/group_records.c broker/coordinator/group_records.h
+EXTRA_DIST += broker/coordinator/README.md
