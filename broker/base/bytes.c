@@ -439,11 +439,41 @@ bool uuid_equal(const struct uuid *a, const struct uuid *b)
 
 /* --- hashes -------------------------------------------------------------- */
 
+/* The code point that begins at s.p[at], and its length; malformed bytes are U+FFFD one by one. */
+static uint32_t utf8_code_point(struct slice s, size_t at, size_t *ret_n)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	uint8_t first = s.p[at];
+	*ret_n = 1;
+	if (first < 0x80)
+		return first;
+	size_t n = first >= 0xf0 && first <= 0xf4 ? 4 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xc2 && first < 0xe0 ? 2 : 0;
+	if (n == 0 || n > s.n - at)
+		return 0xfffd;
+	uint32_t v = first & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((s.p[at + i] & 0xc0) != 0x80)
+			return 0xfffd;
+		v = v << 6 | (s.p[at + i] & 0x3fu);
+	}
+	if (v < least[n] || v > 0x10ffff || (v >= 0xd800 && v < 0xe000))
+		return 0xfffd;
+	*ret_n = n;
+	return v;
+}
+
 int32_t bytes_java_hash(struct slice s)
 {
 	uint32_t h = 0;
-	for (size_t i = 0; i < s.n; i++)
-		h = 31 * h + s.p[i];
+	size_t n;
+	for (size_t at = 0; at < s.n; at += n) {
+		uint32_t v = utf8_code_point(s, at, &n);
+		if (v >= 0x10000) { /* a surrogate pair */
+			h = 31 * h + (0xd800 + ((v - 0x10000) >> 10));
+			v = 0xdc00 + ((v - 0x10000) & 0x3ff);
+		}
+		h = 31 * h + v;
+	}
 	return (int32_t)h;
 }
 

@@ -136,7 +136,7 @@ MUST_CHECK enum status uuid_parse(struct slice text, struct uuid *ret_uuid);
 bool uuid_is_zero(const struct uuid *u);
 bool uuid_equal(const struct uuid *a, const struct uuid *b);
 
-/* Java's String.hashCode over bytes (ASCII), used for coordinators' partitions. */
+/* Java's String.hashCode of UTF-8 text (over its UTF-16 code units), used for coordinators' partitions. */
 int32_t bytes_java_hash(struct slice s);
 /* Kafka's murmur2 (Utils.murmur2): partition of a key = (murmur2 & 0x7fffffff) % partitions. */
 int32_t bytes_murmur2(struct slice s);

@@ -6,8 +6,16 @@ libcoordinator_a_SOURCES = \
 	broker/coordinator/group_candidates.c \
 	broker/coordinator/group_check.c \
 	broker/coordinator/group_coordinator.c broker/coordinator/group_coordinator.h \
+	broker/coordinator/group_coordinator_internal.h \
+	broker/coordinator/group_coordinator_answers.c \
+	broker/coordinator/group_coordinator_classic.c \
+	broker/coordinator/group_coordinator_load.c \
+	broker/coordinator/group_coordinator_offsets.c \
+	broker/coordinator/group_coordinator_removal.c \
 	broker/coordinator/group_join.c \
+	broker/coordinator/group_log.c broker/coordinator/group_log.h \
 	broker/coordinator/group_member.c \
+	broker/coordinator/group_offsets.c broker/coordinator/group_offsets.h \
 	broker/coordinator/group_pending.c \
 	broker/coordinator/group_rebalance.c \
 	broker/coordinator/group_record.c \

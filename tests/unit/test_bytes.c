@@ -151,6 +151,10 @@ START_TEST(murmur2_agrees_with_kafka)
 	ck_assert_int_eq(bytes_murmur2(slice_of_str("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8")), -58897971);
 	ck_assert_int_eq(bytes_murmur2(slice_of_str("abc")), 479470107);
 	ck_assert_int_eq(bytes_java_hash(slice_of_str("hello")), 99162322);
+	ck_assert_int_eq(bytes_java_hash(slice_of_str("grp-static")), -640693162);
+	ck_assert_int_eq(bytes_java_hash(slice_of_str("\xc3\xa4\xe2\x82\xac")), 0xe4 * 31 + 0x20ac);
+	ck_assert_int_eq(bytes_java_hash(slice_of_str("\xf0\x9f\x98\x80")), 0xd83d * 31 + 0xde00); /* a surrogate pair */
+	ck_assert_int_eq(bytes_java_hash(slice_of_str("\xff" "a")), 0xfffd * 31 + 'a');
 }
 END_TEST
 
