@@ -2,3 +2,9 @@ UNIT_TESTS += tests/unit/test_kafka_codec
 tests_unit_test_kafka_codec_SOURCES = tests/unit/test_kafka_codec.c tests/unit/kafka_random.c tests/unit/kafka_random.h \
 	tests/unit/unit.h
 tests_unit_test_kafka_codec_LDADD = libwire.a libbase.a $(ISAL_LIBS) $(CHECK_LIBS) -lm
+
+UNIT_TESTS += tests/unit/test_kafka_recorded
+tests_unit_test_kafka_recorded_CPPFLAGS = $(AM_CPPFLAGS) -DRECORDED_FRAMES=\"$(abs_top_srcdir)/tests/unit/recorded/kafka_frames.txt\"
+tests_unit_test_kafka_recorded_SOURCES = tests/unit/test_kafka_recorded.c tests/unit/kafka_random.c tests/unit/kafka_random.h
+tests_unit_test_kafka_recorded_LDADD = libwire.a libbase.a $(ISAL_LIBS) $(CHECK_LIBS) -lm
+EXTRA_DIST += tests/unit/recorded/kafka_frames.txt
