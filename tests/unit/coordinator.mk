@@ -10,3 +10,6 @@ tests_unit_test_group_coordinator_LDADD = libsimulation.a $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_group_offsets
 tests_unit_test_group_offsets_SOURCES = tests/unit/test_group_offsets.c tests/unit/unit.h
 tests_unit_test_group_offsets_LDADD = libcoordinator.a libbase.a $(ISAL_LIBS) $(CHECK_LIBS) -lm
+UNIT_TESTS += tests/unit/test_group_coordinator_crash
+tests_unit_test_group_coordinator_crash_SOURCES = tests/unit/test_group_coordinator_crash.c $(COORDINATOR_FIXTURE)
+tests_unit_test_group_coordinator_crash_LDADD = libsimulation.a $(UNIT_LIBS)
