@@ -13,3 +13,6 @@ tests_unit_test_group_offsets_LDADD = libcoordinator.a libbase.a $(ISAL_LIBS) $(
 UNIT_TESTS += tests/unit/test_group_coordinator_crash
 tests_unit_test_group_coordinator_crash_SOURCES = tests/unit/test_group_coordinator_crash.c $(COORDINATOR_FIXTURE)
 tests_unit_test_group_coordinator_crash_LDADD = libsimulation.a $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_group_adoption
+tests_unit_test_group_adoption_SOURCES = tests/unit/test_group_adoption.c $(COORDINATOR_FIXTURE)
+tests_unit_test_group_adoption_LDADD = libsimulation.a $(UNIT_LIBS)

@@ -4,9 +4,29 @@
 
 enum { BROKER = 1, ARENA_MAX = 16 << 20 };
 
-static void directory_of(int i, char out[static 64])
+enum { PATH_SIZE = 256 };
+
+static void directory_of(const struct coordinator_fixture *f, int i, char out[static PATH_SIZE])
 {
-	(void)snprintf(out, 64, "/data/%s-%d", GROUP_COORDINATOR_TOPIC, i);
+	(void)snprintf(out, PATH_SIZE, "%s/%s-%d", f->data, GROUP_COORDINATOR_TOPIC, i);
+}
+
+static void init(struct coordinator_fixture *f, const char *data, int partitions)
+{
+	f->data = data;
+	f->partitions = partitions;
+	settings_init_defaults(&f->settings);
+	f->settings.group_initial_rebalance_delay_ms = 0;
+	topic_settings_init_defaults(&f->topic);
+	f->topic.cleanup_policy = CLEANUP_compact;
+}
+
+void coordinator_fixture_init_at(struct coordinator_fixture *f, const char *data, int partitions)
+{
+	*f = (struct coordinator_fixture){0};
+	manual_clock_init(&f->clock, 1000 * 1000, (int64_t)COORDINATOR_WALL_MS * 1000);
+	init(f, data, partitions);
+	coordinator_fixture_start(f);
 }
 
 void coordinator_fixture_init(struct coordinator_fixture *f, uint64_t seed)
@@ -14,15 +34,12 @@ void coordinator_fixture_init(struct coordinator_fixture *f, uint64_t seed)
 	*f = (struct coordinator_fixture){0};
 	manual_clock_init(&f->clock, 1000 * 1000, (int64_t)COORDINATOR_WALL_MS * 1000);
 	f->disk = sim_disk_new(seed, &f->clock.clock);
-	for (int i = 0; i < COORDINATOR_PARTITIONS; i++) {
-		char path[64];
-		directory_of(i, path);
+	init(f, "/data", COORDINATOR_PARTITIONS);
+	for (int i = 0; i < f->partitions; i++) {
+		char path[PATH_SIZE];
+		directory_of(f, i, path);
 		sim_disk_prepare_directory(f->disk, path);
 	}
-	settings_init_defaults(&f->settings);
-	f->settings.group_initial_rebalance_delay_ms = 0;
-	topic_settings_init_defaults(&f->topic);
-	f->topic.cleanup_policy = CLEANUP_compact;
 	coordinator_fixture_start(f);
 }
 
@@ -30,14 +47,15 @@ void coordinator_fixture_fini(struct coordinator_fixture *f)
 {
 	coordinator_fixture_stop(f);
 	settings_fini(&f->settings);
-	sim_disk_free(f->disk);
+	if (f->disk != NULL)
+		sim_disk_free(f->disk);
 }
 
 static void open_log(struct coordinator_fixture *f, int i)
 {
-	char path[64];
+	char path[PATH_SIZE];
 	struct failure failure = {0};
-	directory_of(i, path);
+	directory_of(f, i, path);
 	struct log_open_options o = {.directory = path, .settings = &f->topic, .log_start_offset = -1};
 	ck_assert_int_eq(topic_partition_set(&o.tp, slice_of_str(GROUP_COORDINATOR_TOPIC), i), STATUS_OK);
 	enum status s = partition_log_open(&f->env, &o, &f->logs[i], &failure);
@@ -79,7 +97,7 @@ void coordinator_fixture_start(struct coordinator_fixture *f)
 	f->manual = manual_scheduler_new(&f->clock);
 	f->scheduler = manual_scheduler_scheduler(f->manual);
 	f->env = (struct log_environment){
-		.disk = sim_disk_disk(f->disk), .clock = &f->clock.clock, .background = manual_scheduler_background(f->manual)};
+		.disk = f->disk == NULL ? disk_system() : sim_disk_disk(f->disk), .clock = &f->clock.clock, .background = manual_scheduler_background(f->manual)};
 	f->images = cluster_image_holder_new(f->scheduler);
 	f->replicas = replica_manager_new(&(struct replica_manager_options){
 		.scheduler = f->scheduler, .settings = &f->settings, .broker_id = BROKER});
@@ -90,7 +108,7 @@ void coordinator_fixture_start(struct coordinator_fixture *f)
 		.background = manual_scheduler_background(f->manual),
 		.settings = &f->settings,
 	});
-	for (int i = 0; i < COORDINATOR_PARTITIONS; i++) {
+	for (int i = 0; i < f->partitions; i++) {
 		open_log(f, i);
 		order(f, REPLICA_HOST, i, -1);
 	}
@@ -99,14 +117,14 @@ void coordinator_fixture_start(struct coordinator_fixture *f)
 void coordinator_fixture_lead(struct coordinator_fixture *f)
 {
 	f->leader_epoch++;
-	for (int i = 0; i < COORDINATOR_PARTITIONS; i++)
+	for (int i = 0; i < f->partitions; i++)
 		order(f, REPLICA_BECOME, i, BROKER);
 }
 
 void coordinator_fixture_follow(struct coordinator_fixture *f)
 {
 	f->leader_epoch++;
-	for (int i = 0; i < COORDINATOR_PARTITIONS; i++)
+	for (int i = 0; i < f->partitions; i++)
 		order(f, REPLICA_BECOME, i, BROKER + 1);
 }
 
@@ -200,7 +218,7 @@ void coordinator_call_free(struct coordinator_call *c)
 void coordinator_call_send(struct coordinator_fixture *f, struct coordinator_call *c)
 {
 	c->r.home = f->scheduler;
-	c->r.partition = group_coordinator_partition(c->r.group_id, COORDINATOR_PARTITIONS);
+	c->r.partition = group_coordinator_partition(c->r.group_id, f->partitions);
 	group_coordinator_start(f->coordinator, &c->r);
 }
 

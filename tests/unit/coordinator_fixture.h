@@ -8,7 +8,7 @@
 #include "storage/partition_log.h"
 #include "tests/simulation/sim_disk.h"
 
-enum { COORDINATOR_PARTITIONS = 2, COORDINATOR_WALL_MS = 1700000000 };
+enum { COORDINATOR_PARTITIONS = 2, COORDINATOR_PARTITIONS_MAX = 50, COORDINATOR_WALL_MS = 1700000000 };
 
 struct coordinator_fixture {
 	struct manual_clock clock;
@@ -22,10 +22,14 @@ struct coordinator_fixture {
 	int64_t image_version;
 	struct replica_manager *replicas;
 	struct group_coordinator *coordinator;
-	struct partition_log *logs[COORDINATOR_PARTITIONS];
+	const char *data; /* folder of the partitions' */
+	int partitions;
+	struct partition_log *logs[COORDINATOR_PARTITIONS_MAX];
 	int32_t leader_epoch;
 };
 void coordinator_fixture_init(struct coordinator_fixture *f, uint64_t seed);
+/* Over the directories of a broker on the real disk: `partitions` of __consumer_offsets in `data`. */
+void coordinator_fixture_init_at(struct coordinator_fixture *f, const char *data, int partitions);
 void coordinator_fixture_fini(struct coordinator_fixture *f);
 /* Opens the logs and makes everything over them; nothing is led yet. */
 void coordinator_fixture_start(struct coordinator_fixture *f);
