@@ -1,4 +1,7 @@
 """Every client in every scenario it has the means for. A driver process per client does as it is told (README.md)."""
+import json
+import subprocess
+
 import pytest
 
 from clients import CLIENTS, Failed
@@ -55,13 +58,13 @@ def test_roundtrip(client, codec, driver, admin, unique):
     """Keys, headers, tombstones, timestamps, compression; the offsets the producer was told are those the consumer finds."""
     admin.create_topic(topic=unique, partitions=3)
     sent = made(client, codec)
-    offsets = driver.produce(topic=unique, records=sent, codec=codec)["offsets"]
+    produced = driver.produce(topic=unique, records=sent, codec=codec)
     expected, following = [], [0, 0, 0]
     for r in sent:
         expected.append([r["p"], following[r["p"]]])
         following[r["p"]] += 1
     if client.can("produced-offsets"):
-        assert offsets == expected
+        assert produced["offsets"] == expected
     got = driver.fetch(topic=unique, partitions=[0, 1, 2], count=300)["records"]
     assert len(got) == 300
     for p in range(3):
@@ -235,6 +238,43 @@ def test_static_members_come_back_unnoticed(client, driver, members):
     assert after["a"]["rebalances"] == rebalances  # nobody was asked to join again
 
 
+@GROUPS
+def test_kcat_shares_a_group(server, admin, unique, tmp_path):
+    """kcat -G commits by itself: two share, one is ended, and a third begins where they stopped."""
+    def kcat(name):
+        argv = ["kcat", "-b", server.bootstrap, "-G", unique, unique, "-J", "-u", "-X", "auto.offset.reset=earliest",
+                "-X", "session.timeout.ms=6000", "-X", "heartbeat.interval.ms=300"]
+        with open(tmp_path / f"{name}.out", "w") as out, open(tmp_path / f"{name}.err", "w") as err:
+            return subprocess.Popen(argv, stdout=out, stderr=err)
+
+    def read(*names):
+        return [json.loads(line)["payload"] for n in names for line in (tmp_path / f"{n}.out").read_text().splitlines()]
+
+    def assigned(name):
+        lines = [x for x in (tmp_path / f"{name}.err").read_text().splitlines() if "rebalanced" in x]
+        return lines[-1].count("[") if lines and "assigned:" in lines[-1] else 0
+    admin.create_topic(topic=unique, partitions=4)
+    send(admin, unique, values("first"), 4)
+    running = [kcat("a")]
+    try:
+        wait_for("the first records", lambda: sorted(read("a")) == sorted(values("first")), 30)
+        running.append(kcat("b"))
+        wait_for("two partitions each", lambda: assigned("a") == assigned("b") == 2, 30)
+        send(admin, unique, values("second"), 4)
+        wait_for("the second records", lambda: sorted(read("a", "b")) == sorted(values("first") + values("second")), 30)
+        for process in running:
+            process.terminate()
+            process.wait(20)
+        send(admin, unique, values("third"), 4)
+        running.append(kcat("c"))
+        wait_for("the third records", lambda: len(read("c")) >= 60, 30)
+        assert sorted(read("c")) == sorted(values("third"))
+    finally:
+        for process in running:
+            process.kill()
+            process.wait(20)
+
+
 # --- administration -------------------------------------------------------------------------------------------------------
 
 @who_can("create_topic", "delete_topic", "describe_topic")
@@ -347,7 +387,7 @@ def written_by_all(drivers, admin, versions):
     return topic, expected
 
 
-@who_can()
+@who_can("some-partitions")
 def test_everybody_reads_what_everybody_wrote(client, driver, written_by_all):
     topic, expected = written_by_all
     partitions = [p for p, codec in enumerate(CODECS) if codec in client.codecs]
