@@ -133,7 +133,9 @@ class Client:
 
     def served(self, versions):
         """Whether the broker with these versions of APIs has what this client cannot do without."""
-        return "old-formats" not in self.needs or versions[1][0] <= 1
+        old = all(versions[key][0] == 0 for key in (0, 1, 2, 19))
+        groups = all(key in versions for key in range(8, 15))
+        return (old or "old-versions" not in self.needs) and (groups or "groups" not in self.needs)
 
 
 def client(name, argv, settings=None, codecs=ALL, lacks="", needs="", assignors=("range",)):
@@ -142,7 +144,9 @@ def client(name, argv, settings=None, codecs=ALL, lacks="", needs="", assignors=
 
 # What the protocol of before 0.11 has not.
 OLD_PROTOCOL = "headers null-headers idempotent static consumer-protocol delete_records "
+# librdkafka of 0.10.0 asks for versions all the same; of 0.9 it takes them for granted.
 OLD_RDKAFKA = {"api.version.request": "false", "broker.version.fallback": "0.10.0"}
+OLDER_RDKAFKA = {"api.version.request": "false", "broker.version.fallback": "0.9.0.1"}
 ADMIN = ("create_topic delete_topic create_partitions describe_topic describe_configs alter_configs delete_records list_groups "
          "describe_group delete_group ")
 RDKAFKA = ("range", "roundrobin", "cooperative-sticky")
@@ -152,11 +156,13 @@ CLIENTS = [
            assignors=RDKAFKA),
     client("confluent-2.16", lambda: pypi_python("confluent_driver.py", "confluent", "confluent-kafka==2.16.1"), assignors=RDKAFKA),
     client("librdkafka", rdkafka_c, lacks="consumer-protocol", assignors=RDKAFKA),
-    client("librdkafka-0.10.0", rdkafka_c, OLD_RDKAFKA, OLD_CODECS, lacks=OLD_PROTOCOL + ADMIN + "describe_cluster group", needs="old-formats"),
+    client("librdkafka-0.10.0", rdkafka_c, OLD_RDKAFKA, assignors=RDKAFKA),
+    client("librdkafka-0.9", rdkafka_c, OLDER_RDKAFKA, ("none", "gzip", "snappy"),
+           lacks=OLD_PROTOCOL + ADMIN + "timestamps describe_cluster mixed-group", needs="old-versions"),
     client("kcat", lambda: debian_python("kcat_driver.py"),
            lacks="headers timestamps empty-values produced-offsets group consumer-protocol " + ADMIN),
-    client("kcat-0.10.0", lambda: debian_python("kcat_driver.py"), OLD_RDKAFKA, OLD_CODECS,
-           lacks=OLD_PROTOCOL + "timestamps empty-values produced-offsets group describe_cluster " + ADMIN, needs="old-formats"),
+    client("kcat-0.9", lambda: debian_python("kcat_driver.py"), OLDER_RDKAFKA, ("none", "gzip", "snappy"),
+           lacks=OLD_PROTOCOL + "timestamps empty-values produced-offsets group describe_cluster " + ADMIN, needs="old-versions"),
     client("kafka-python-2.0", lambda: pypi_python("kafka_python_driver.py", "kafka-python-2.0.2", "kafka-python==2.0.2", "lz4",
                                                    "python-snappy", "six"),
            codecs=OLD_CODECS, lacks="idempotent static consumer-protocol delete_records null-headers", assignors=("range", "roundrobin")),
@@ -171,7 +177,7 @@ CLIENTS = [
     client("sarama", lambda: go_driver("sarama"), {"version": "3.6.0"}, lacks="consumer-protocol",
            assignors=("range", "roundrobin", "sticky")),
     client("sarama-0.10.2", lambda: go_driver("sarama"), {"version": "0.10.2.0"}, OLD_CODECS,
-           lacks=OLD_PROTOCOL + "create_partitions describe_configs alter_configs delete_group", needs="old-formats",
+           lacks=OLD_PROTOCOL + "create_partitions describe_configs alter_configs delete_group", needs="old-versions",
            assignors=("range", "roundrobin")),
     # In a group led by librdkafka it gets nothing: its subscription says version 1 and ends after what version 0 has.
     client("kafka-go", lambda: go_driver("segmentio"),
@@ -179,7 +185,8 @@ CLIENTS = [
            assignors=("range", "roundrobin")),
     # Its assignor is one of its own; its deletion of records fails against Kafka 3.9 too.
     client("kafkajs", lambda: node_driver("driver.js"), codecs=("none", "gzip", "snappy"),
-           lacks="static consumer-protocol delete_records null-headers produced-offsets mixed-group some-partitions", assignors=("roundrobin",)),
+           lacks="static consumer-protocol delete_records null-headers produced-offsets mixed-group some-partitions", needs="groups",
+           assignors=("roundrobin",)),
 ]
 BY_NAME = {c.name: c for c in CLIENTS}
 
@@ -229,7 +236,7 @@ class Driver:
         return call
 
     def tail(self):
-        return self.log.read_text(errors="replace")[-2000:]
+        return self.log.read_text(errors="replace")[-800:]
 
     def close(self):
         self.popen.stdin.close()

@@ -83,7 +83,7 @@ def not_yet(request, versions):
         pytest.xfail(f"not advertised: API {missing}")
     client = getattr(request.node, "callspec", None) and request.node.callspec.params.get("client")
     if client and not client.served(versions):
-        pytest.xfail("fetches of before 0.11 are not served")
+        pytest.xfail(f"{client.name} asks for versions that are not advertised")
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ class Driver:
             lines = self.kcat("-C", "-t", topic, "-p", partition, "-o", offset, "-e", "-q", "-J", "-X", "check.crcs=true").splitlines()
             for m in map(json.loads, lines):
                 h = m.get("headers", [])
-                got.append({"t": topic, "p": m["partition"], "o": m["offset"], "k": m["key"], "v": m["payload"], "ts": m["ts"],
+                got.append({"t": topic, "p": m["partition"], "o": m["offset"], "k": m["key"], "v": m["payload"], "ts": m.get("ts"),
                             "h": [[h[i], h[i + 1]] for i in range(0, len(h), 2)]})
         return {"records": got}
 
