@@ -27,6 +27,8 @@ libstorage_a_SOURCES = \
 	broker/storage/partition_log_sync.c \
 	broker/storage/partition_log_trim.c \
 	broker/storage/range_load.c broker/storage/range_load.h \
+	broker/storage/partition_log_producers.c \
+	broker/storage/producer_snapshots.c broker/storage/producer_snapshots.h \
 	broker/storage/producer_state.c broker/storage/producer_state.h \
 	broker/storage/record_batch.c broker/storage/record_batch.h \
 	broker/storage/record_batch_builder.c \

@@ -48,6 +48,7 @@ void log_recovered_fini(struct log_recovered *r)
 		log_segment_free(r->segments[i]);
 	free(r->segments);
 	leader_epoch_cache_fini(&r->epochs);
+	producer_snapshots_fini(&r->snapshots);
 	*r = (struct log_recovered){0};
 }
 
@@ -508,6 +509,8 @@ static enum status finish_restart(struct recovery *r, const struct partition_fil
 	for (size_t i = 0; s == STATUS_OK && i < files->count; i++)
 		s = partition_directory_unlink_segment(&r->in->place, files->bases[i]);
 	if (s == STATUS_OK)
+		s = producer_snapshots_remove_above(&r->out->snapshots, &r->in->place, -1);
+	if (s == STATUS_OK)
 		s = disk_sync_directory(r->in->place.disk, r->in->place.directory);
 	if (s != STATUS_OK)
 		return io_failure(r, s, "removing a segment failed");
@@ -567,8 +570,6 @@ static enum status settle(struct recovery *r, bool epochs_known)
 	if (leader_epoch_cache_truncate_start(&out->epochs, out->start_offset))
 		out->epochs_unsaved = true;
 	guess_created(r, out->segments[out->count - 1]);
-	if (out->has_snapshots)
-		return partition_directory_unlink_snapshots(&in->place, out->end_offset);
 	return STATUS_OK;
 }
 
@@ -577,7 +578,8 @@ static enum status run(struct recovery *r)
 	struct partition_files files;
 	bool epochs_known = false;
 	enum status s = partition_directory_load(&r->in->place, &files);
-	r->out->has_snapshots = files.has_snapshots;
+	r->out->snapshots = files.snapshots;
+	files.snapshots = (struct producer_snapshots){0};
 	r->out->has_transaction_index = files.has_transaction_index;
 	r->out->has_recovery_limit = files.has_recovery_limit;
 	if (s != STATUS_OK)

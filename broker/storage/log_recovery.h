@@ -26,7 +26,8 @@ struct log_recovered {
 	int64_t start_offset, end_offset;
 	int64_t flushed_offset;     /* everything below is known to be synced */
 	int64_t recovery_point_max; /* the largest recovery point a checkpoint may hold */
-	bool epochs_unsaved, directory_changed, has_snapshots, has_transaction_index;
+	struct producer_snapshots snapshots; /* of any offset */
+	bool epochs_unsaved, directory_changed, has_transaction_index;
 	bool has_recovery_limit;
 };
 /* STATUS_CORRUPT: damage below the recovery point; nothing was changed in that segment. */

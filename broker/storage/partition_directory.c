@@ -60,7 +60,8 @@ static enum status drop_unfinished(const struct log_place *place, struct name_li
 		int64_t base = base_of(name);
 		bool swap_undone = base >= cleaned_min && ends_with(name, ".swap");
 		bool gone = base >= 0 && (ends_with(name, ".deleted") || ends_with(name, ".cleaned") || swap_undone);
-		if (gone || strcmp(name, PARTITION_NEXT_SEGMENT_NAME) == 0 || strcmp(name, PARTITION_NEW_SEGMENT_NAME) == 0)
+		if (gone || strcmp(name, PARTITION_NEXT_SEGMENT_NAME) == 0 || strcmp(name, PARTITION_NEW_SEGMENT_NAME) == 0 ||
+			strcmp(name, PRODUCER_SNAPSHOT_TMP_NAME) == 0)
 			TRY(drop_name(place, l, i));
 	}
 	return STATUS_OK;
@@ -135,7 +136,8 @@ static void classify(const struct name_list *l, struct partition_files *f)
 			f->has_restart = true;
 		if (log_segment_parse_name(l->names[i], &base, &extension) != STATUS_OK)
 			continue;
-		f->has_snapshots = f->has_snapshots || strcmp(extension, "snapshot") == 0;
+		if (strcmp(extension, "snapshot") == 0)
+			producer_snapshots_add(&f->snapshots, base);
 		f->has_transaction_index = f->has_transaction_index || strcmp(extension, "txnindex") == 0;
 		if (strcmp(extension, "log") != 0)
 			continue;
@@ -187,6 +189,7 @@ enum status partition_directory_load(const struct log_place *place, struct parti
 void partition_files_fini(struct partition_files *f)
 {
 	free(f->bases);
+	producer_snapshots_fini(&f->snapshots);
 	*f = (struct partition_files){0};
 }
 
@@ -205,7 +208,8 @@ enum status partition_directory_unlink_segment(const struct log_place *place, in
 enum status partition_directory_retire_segment(const struct log_place *place, int64_t base_offset, bool log_replaced,
 	bool all_kinds, struct partition_retired_files *ret_files)
 {
-	size_t kinds = all_kinds ? PARTITION_SEGMENT_FILES : 3;
+	/* What producers were before a segment that takes its place holds for that, too. */
+	size_t kinds = !all_kinds ? 3 : log_replaced ? PARTITION_SEGMENT_FILES - 1 : PARTITION_SEGMENT_FILES;
 	ret_files->count = 0;
 	for (size_t i = log_replaced ? 1 : 0; i < kinds; i++) {
 		char *from = log_segment_path(place->directory, base_offset, segment_extensions[i], "");
@@ -221,21 +225,6 @@ enum status partition_directory_retire_segment(const struct log_place *place, in
 			return s;
 	}
 	return STATUS_OK;
-}
-
-enum status partition_directory_unlink_snapshots(const struct log_place *place, int64_t above_offset)
-{
-	struct name_list list;
-	enum status s = name_list_read(place->disk, place->directory, &list);
-	for (size_t i = 0; s == STATUS_OK && i < list.count; i++) {
-		int64_t base;
-		const char *extension;
-		if (log_segment_parse_name(list.names[i], &base, &extension) == STATUS_OK && base > above_offset &&
-			strcmp(extension, "snapshot") == 0)
-			s = unlink_name(place, list.names[i]);
-	}
-	name_list_fini(&list);
-	return s;
 }
 
 /* Entries: version (2), producer id, first offset, last offset, last stable offset (8 each), by last offset. */

@@ -3,7 +3,7 @@
 #ifndef STORAGE_PARTITION_DIRECTORY_H
 #define STORAGE_PARTITION_DIRECTORY_H
 
-#include "storage/log_segment.h"
+#include "storage/producer_snapshots.h"
 
 /* Ours; Kafka ignores them. Segment files not in use yet; how far the checkpointed recovery point may be believed after a
  * truncation below it; where the log begins anew, while everything is being removed for that. */
@@ -17,7 +17,8 @@
 struct partition_files {
 	int64_t *bases; /* of the .log files, ascending */
 	size_t count, capacity;
-	bool has_snapshots, has_transaction_index, has_recovery_limit, has_restart;
+	struct producer_snapshots snapshots;
+	bool has_transaction_index, has_recovery_limit, has_restart;
 };
 /* Finishes or undoes what was under way, then lists what is left. ret_files is to be freed in any case. */
 MUST_CHECK enum status partition_directory_load(const struct log_place *place, struct partition_files *ret_files);
@@ -34,9 +35,6 @@ struct partition_retired_files {
 };
 MUST_CHECK enum status partition_directory_retire_segment(const struct log_place *place, int64_t base_offset,
 	bool log_replaced, bool all_kinds, struct partition_retired_files *ret_files);
-/* Producer snapshots behind the end of the log. */
-MUST_CHECK enum status partition_directory_unlink_snapshots(const struct log_place *place, int64_t above_offset);
-
 /* Cuts a segment's index of aborted transactions, if there is one: those ending at `end` or later are no more. */
 MUST_CHECK enum status partition_directory_cut_transactions(const struct log_place *place, int64_t base_offset, int64_t end);
 

@@ -18,6 +18,9 @@ void partition_log_free(struct partition_log *log)
 		log_segment_free(log->segments[i]);
 	free(log->segments);
 	leader_epoch_cache_fini(&log->epochs);
+	producer_state_free(log->producers);
+	producer_snapshots_fini(&log->snapshots);
+	free(log->snapshot_next);
 	partition_log_retired_free(log->retired);
 	for (size_t i = 0; i < log->expired_count; i++)
 		log_segment_free(log->expired[i]);
@@ -51,7 +54,7 @@ static void take_recovered(struct partition_log *log, struct log_recovered *r)
 	log->flushed_offset = r->flushed_offset;
 	log->recovery_point_max = r->recovery_point_max;
 	log->directory_changed = r->directory_changed;
-	log->has_snapshots = r->has_snapshots;
+	log->snapshots = r->snapshots;
 	log->has_transaction_index = r->has_transaction_index;
 	log->has_recovery_limit = r->has_recovery_limit;
 	log->epochs_unsaved_from = INT64_MAX;
@@ -92,6 +95,12 @@ enum status partition_log_open(const struct log_environment *env, const struct l
 	loop_timer_init(&log->purge_timer, "log purge", partition_log_purge_timer_fired);
 	take_recovered(log, &recovered);
 	partition_log_check(log);
+	enum status s = partition_log_open_producers(log);
+	if (s != STATUS_OK) {
+		partition_log_free(log);
+		return failure_set(ret_failure, s, "%s: reading the state of its producers failed in %s: %s", name, o->directory,
+			status_text(s));
+	}
 	*ret_log = log;
 	return STATUS_OK;
 }
@@ -234,6 +243,7 @@ enum status partition_log_roll(struct partition_log *log, int64_t base_offset)
 	TRY(partition_log_add_segment(log, base_offset));
 	log_segment_finish_time_index(old);
 	old->mtime_pending = true;
+	partition_log_take_snapshot(log, base_offset);
 	diag_debug("log_rolled", "log=%s base_offset=%lld", log->directory, (long long)base_offset);
 	log->flush_wanted = true; /* the old one goes to disk behind our back */
 	partition_log_pump(log);
@@ -322,6 +332,11 @@ enum status partition_log_append(struct partition_log *log, struct record_batch 
 		return STATUS_FENCED_LOG;
 	if (batch->data.n > (size_t)log->settings.segment_bytes)
 		return STATUS_RECORD_LIST_TOO_LARGE;
+	if (batch->producer_id >= 0) {
+		enum status s = partition_log_check_producer(log, batch, ret_info);
+		if (s != STATUS_OK)
+			return s == STATUS_DUPLICATE_SEQUENCE_NUMBER ? STATUS_OK : s;
+	}
 	int64_t started = clock_monotonic_us(log->env.clock), now_ms = clock_wall_ms(log->env.clock);
 	int64_t base = log->end_offset, last = base + batch->last_offset_delta;
 	TRY(roll_if_needed(log, (int64_t)batch->data.n, base, last));
@@ -337,14 +352,18 @@ enum status partition_log_append(struct partition_log *log, struct record_batch 
 		.base_offset = base,
 		.last_offset = last,
 		.max_timestamp = batch->max_timestamp,
+		.producer_id = batch->producer_id,
+		.producer_epoch = batch->producer_epoch,
+		.base_sequence = batch->base_sequence,
 		.leader_epoch = leader_epoch,
 		.attributes = batch->attributes,
 		.magic = 2,
 	};
 	add_batch(log, &info, now_ms);
+	partition_log_track_producer(log, &info, batch->data, now_ms);
 	partition_log_appended(log, batch->record_count);
 	*ret_info = (struct log_append_info){base, last,
-		(batch->attributes & RECORD_BATCH_LOG_APPEND_TIME) != 0 ? batch->max_timestamp : -1, log->start_offset};
+		(batch->attributes & RECORD_BATCH_LOG_APPEND_TIME) != 0 ? batch->max_timestamp : -1, log->start_offset, false};
 	metrics_observe_us(METRIC_append_us, clock_monotonic_us(log->env.clock) - started);
 	return STATUS_OK;
 }
@@ -387,6 +406,7 @@ static enum status write_run(struct partition_log *log, struct slice batches, st
 		expect(s == STATUS_OK); /* checked when it joined the run */
 		info.position = partition_log_active(log)->size_bytes;
 		add_batch(log, &info, now_ms);
+		partition_log_track_producer(log, &info, slice_sub(rest, 0, (size_t)info.size_bytes), now_ms);
 		run->from += (size_t)info.size_bytes;
 	}
 	partition_log_appended(log, log->end_offset - first);

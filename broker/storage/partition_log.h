@@ -8,6 +8,7 @@
 #include "base/topic_partition.h"
 #include "config/settings.h"
 #include "storage/disk.h"
+#include "storage/producer_state.h"
 #include "storage/record_batch.h"
 
 struct partition_log;
@@ -18,6 +19,7 @@ struct log_environment {
 	struct clock *clock;
 	struct background *background;
 	struct scheduler *scheduler; /* the owner loop; set by partition_log_adopt */
+	int64_t producer_expiration_ms; /* producer.id.expiration.ms; 0: never */
 };
 
 struct log_open_options {
@@ -47,12 +49,14 @@ struct log_append_info {
 	int64_t base_offset, last_offset;
 	int64_t log_append_time_ms; /* -1 for CreateTime */
 	int64_t log_start_offset;
+	bool duplicate; /* nothing was written: the same batch is in the log already, there; its time is given in any case */
 };
 /* Appends one validated batch as leader, and assigns its offsets. batch->data is written in place: base offset and leader
  * epoch (outside the CRC), max timestamp and type where the topic demands. Rolls first if needed.
  * Durable when partition_log_flushed_offset passes it, not on return.
- * STATUS_RECORD_LIST_TOO_LARGE, STATUS_NO_SPACE (nothing was written; the log stays usable), STATUS_IO, STATUS_FENCED_LOG.
- * Kafka: UnifiedLog.appendAsLeader. */
+ * STATUS_RECORD_LIST_TOO_LARGE, STATUS_NO_SPACE (nothing was written; the log stays usable), STATUS_IO, STATUS_FENCED_LOG; of an
+ * idempotent producer's batch STATUS_OUT_OF_ORDER_SEQUENCE_NUMBER, STATUS_INVALID_PRODUCER_EPOCH, STATUS_INVALID_TXN_STATE.
+ * Kafka: UnifiedLog.appendAsLeader; KIP-98. */
 MUST_CHECK enum status partition_log_append(struct partition_log *log, struct record_batch *batch, int32_t leader_epoch,
 	struct log_append_info *ret_info);
 /* Appends batches as fetched from a leader: offsets as given, several batches. Kafka: appendAsFollower. */
@@ -96,7 +100,13 @@ int32_t partition_log_latest_epoch(const struct partition_log *log); /* -1 none 
 void partition_log_end_offset_for_epoch(struct partition_log *log, int32_t leader_epoch, int32_t *ret_epoch,
 	int64_t *ret_end_offset);
 
-/* Cuts everything from `offset` on. */
+/* Idempotent producers: for DescribeProducers, and who has been silent for producer.id.expiration.ms. */
+const struct producer_state *partition_log_producers(const struct partition_log *log);
+size_t partition_log_expire_producers(struct partition_log *log);
+/* Where readers of committed transactions stop; the high watermark if nothing is open. Kafka: lastStableOffset. */
+int64_t partition_log_last_stable_offset(struct partition_log *log, int64_t high_watermark);
+
+/* Cuts everything from `offset` on. Reads back what producers had written before: sleeps where they have since written. */
 MUST_CHECK enum status partition_log_truncate(struct partition_log *log, int64_t offset);
 /* Drops all and starts again at `offset`. */
 MUST_CHECK enum status partition_log_truncate_fully(struct partition_log *log, int64_t offset);

@@ -29,6 +29,11 @@ struct log_job {
 	char *epochs_text;
 	size_t epochs_size;
 	uint32_t epochs_version;
+	uint8_t *snapshot; /* of the producers; NULL none */
+	size_t snapshot_size;
+	int64_t snapshot_offset;
+	enum status snapshot_status;
+	bool snapshot_void; /* the log was cut meanwhile */
 	bool sync_directory, remove_limit, remove_prepared;
 	char *prepare_path;
 	struct disk_file *prepared;
@@ -63,8 +68,13 @@ struct partition_log {
 	int64_t recovery_point_max; /* the largest a checkpoint file may hold */
 	struct leader_epoch_cache epochs;
 	uint32_t epochs_version, epochs_saved_version;
+	struct producer_state *producers;
+	struct producer_snapshots snapshots; /* files that are there */
+	uint8_t *snapshot_next; /* to be written by the next job; NULL none */
+	size_t snapshot_next_size;
+	int64_t snapshot_next_offset;
 	int64_t epochs_unsaved_from; /* start of the earliest entry not on disk yet */
-	bool fenced, closing, directory_changed, has_snapshots, has_transaction_index, has_recovery_limit;
+	bool fenced, closing, directory_changed, has_transaction_index, has_recovery_limit;
 	bool prepare_failed;
 	bool segment_unsynced; /* the active one's name: no other may be added before it is durable */
 	struct log_job job;
@@ -109,6 +119,26 @@ MUST_CHECK enum status partition_log_roll(struct partition_log *log, int64_t bas
 void partition_log_epochs_changed(struct partition_log *log, int64_t from_offset);
 
 void partition_log_free(struct partition_log *log);
+
+/* partition_log_producers.c. Known before anything is appended: the newest snapshot, and what the log holds behind it. Sleeps.
+ * On a fresh log removes snapshots of offsets the log does not have. */
+MUST_CHECK enum status partition_log_open_producers(struct partition_log *log);
+/* May the batch be appended? STATUS_DUPLICATE_SEQUENCE_NUMBER: ret_info says where it is. */
+MUST_CHECK enum status partition_log_check_producer(const struct partition_log *log, const struct record_batch *batch,
+	struct log_append_info *ret_info);
+/* The batch is in the log; whole is all of it. */
+void partition_log_track_producer(struct partition_log *log, const struct log_batch_info *b, struct slice whole,
+	int64_t now_ms);
+/* The producers as they are now, to be written by the next job. */
+void partition_log_take_snapshot(struct partition_log *log, int64_t offset);
+/* On the pool's thread. */
+void partition_log_write_snapshot(struct partition_log *log);
+/* Back on the loop. */
+void partition_log_settle_snapshot(struct partition_log *log);
+/* Before the log is cut: snapshots of what will be gone. */
+MUST_CHECK enum status partition_log_drop_snapshots(struct partition_log *log, int64_t above_offset);
+/* After a cut at the log's end. */
+MUST_CHECK enum status partition_log_reload_producers(struct partition_log *log);
 
 /* partition_log_sync.c: starts whatever is worth a job, if none is under way. */
 void partition_log_pump(struct partition_log *log);

@@ -52,6 +52,8 @@ static void job_work(struct job *j)
 		disk_file_start_writeback(job->items[job->count - 1].file, job->writeback_from, job->writeback_bytes);
 	for (size_t i = 0; i < job->count; i++)
 		run_item(&job->items[i], d, &job->status);
+	if (job->snapshot != NULL)
+		partition_log_write_snapshot(log);
 	if (job->sync_directory)
 		keep_first(&job->status, disk_sync_directory(d, log->directory));
 	if (job->remove_limit && job->status == STATUS_OK)
@@ -117,6 +119,15 @@ static void add_epochs(struct partition_log *log)
 	job->epochs_version = log->epochs_version;
 }
 
+static void add_snapshot(struct partition_log *log)
+{
+	struct log_job *job = &log->job;
+	job->snapshot = log->snapshot_next;
+	job->snapshot_size = log->snapshot_next_size;
+	job->snapshot_offset = log->snapshot_next_offset;
+	log->snapshot_next = NULL;
+}
+
 static void add_prepare(struct partition_log *log)
 {
 	int64_t limit = log->settings.segment_bytes;
@@ -148,6 +159,7 @@ static void prepare_job(struct partition_log *log, enum log_job_kind kind)
 	add_items(log, sync && !log->fenced);
 	if (sync && !log->fenced) {
 		add_epochs(log);
+		add_snapshot(log);
 		job->sync_directory = log->directory_changed;
 		log->directory_changed = false;
 		/* After a clean stop the checkpoint is written anew. Until then the limit costs a longer scan at most. */
@@ -255,6 +267,7 @@ static enum status settle_close(struct partition_log *log)
 	settle_items(log);
 	settle_epochs(log);
 	settle_prepared(log);
+	partition_log_settle_snapshot(log);
 	log->job.running = false;
 	partition_log_free(log);
 	return status;
@@ -277,6 +290,7 @@ static void job_done(struct job *j)
 	settle_items(log);
 	settle_epochs(log);
 	settle_prepared(log);
+	partition_log_settle_snapshot(log);
 	if (log->job.kind == LOG_JOB_SYNC)
 		settle_sync(log);
 	partition_log_pump(log);
@@ -358,6 +372,8 @@ void partition_log_close(struct partition_log *log, bool sync, void (*done)(void
 	scheduler_timer_cancel(log->env.scheduler, &log->flush_timer);
 	scheduler_timer_cancel(log->env.scheduler, &log->purge_timer);
 	log_segment_finish_time_index(partition_log_active(log));
+	if (sync)
+		partition_log_take_snapshot(log, log->end_offset);
 	partition_log_pump(log);
 }
 
@@ -368,6 +384,8 @@ enum status partition_log_close_now(struct partition_log *log, bool sync)
 	log->closing = true;
 	log->close_sync = sync;
 	log_segment_finish_time_index(partition_log_active(log));
+	if (sync)
+		partition_log_take_snapshot(log, log->end_offset);
 	prepare_job(log, LOG_JOB_CLOSE);
 	job_work(&log->job.job);
 	return settle_close(log);

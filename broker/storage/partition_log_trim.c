@@ -39,7 +39,6 @@ static void purge_work(struct job *j)
 			(void)!disk_unlink(p->disk, r->files.paths[i]); /* the next start removes it otherwise */
 	}
 	if (p->cut_base >= 0) {
-		(void)!partition_directory_unlink_snapshots(&p->place, p->cut_end);
 		(void)!partition_directory_cut_transactions(&p->place, p->cut_base, p->cut_end);
 	}
 }
@@ -106,13 +105,15 @@ enum status partition_log_retire_files(struct partition_log *log, struct log_seg
 	int64_t delay_max_ms = INT64_MAX / US_PER_MS / 4;
 	r->due_us = clock_monotonic_us(log->env.clock) + (delay_ms > delay_max_ms ? delay_max_ms : delay_ms) * US_PER_MS;
 	enum status status = partition_directory_retire_segment(&log->place, s->base_offset, log_replaced,
-		log->has_snapshots || log->has_transaction_index, &r->files);
+		log->snapshots.count > 0 || log->has_transaction_index, &r->files);
 	if (status != STATUS_OK) {
 		free(r);
 		return status;
 	}
 	r->next = log->retired;
 	log->retired = r;
+	if (!log_replaced)
+		producer_snapshots_forget(&log->snapshots, s->base_offset);
 	log->directory_changed = true;
 	log_segment_free(s); /* readers keep the file itself */
 	return STATUS_OK;
@@ -246,15 +247,18 @@ enum status partition_log_truncate(struct partition_log *log, int64_t offset)
 	TRY(find_cut(log, offset, &cut));
 	diag_info("log_truncated", "log=%s from=%lld to=%lld", log->directory, (long long)log->end_offset, (long long)cut.end);
 	TRY(limit_recovery_point(log, cut.end));
+	TRY(partition_log_drop_snapshots(log, cut.end));
 	int64_t cut_base = log->segments[cut.keep]->base_offset;
 	enum status status = truncate_at(log, &cut);
+	if (status == STATUS_OK)
+		status = partition_log_reload_producers(log);
 	if (status != STATUS_OK) {
 		/* Half done, what is on disk is known again only after a restart. */
 		partition_log_fence(log, status, "a truncation failed");
 		log->flushed_offset = log->flushed_offset < cut.end ? log->flushed_offset : cut.end;
 		return status;
 	}
-	if ((log->has_snapshots || log->has_transaction_index) && log->env.scheduler != NULL)
+	if (log->has_transaction_index && log->env.scheduler != NULL)
 		submit_purge(log, NULL, cut_base);
 	purge_due(log);
 	partition_log_flush(log);
@@ -287,14 +291,20 @@ enum status partition_log_truncate_fully(struct partition_log *log, int64_t offs
 	diag_info("log_restarted", "log=%s end=%lld at=%lld", log->directory, (long long)log->end_offset, (long long)offset);
 	TRY(limit_recovery_point(log, offset));
 	/* From here on a crash finds the log empty at offset, not half of its segments. */
-	TRY(partition_offset_file_write(&log->place, PARTITION_RESTART_NAME, offset));
-	enum status status = begin_anew(log, offset);
+	enum status status = partition_offset_file_write(&log->place, PARTITION_RESTART_NAME, offset);
+	if (status == STATUS_NO_SPACE)
+		return status;
+	if (status == STATUS_OK)
+		status = partition_log_drop_snapshots(log, -1);
+	if (status == STATUS_OK)
+		status = begin_anew(log, offset);
 	if (status != STATUS_OK) {
 		partition_log_fence(log, status, "removing all segments failed");
 		return status;
 	}
 	leader_epoch_cache_clear(&log->epochs);
 	partition_log_epochs_changed(log, 0);
+	producer_state_clear(log->producers);
 	set_end(log, offset);
 	log->start_offset = log->flushed_offset = offset;
 	purge_due(log);

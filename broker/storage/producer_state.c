@@ -368,7 +368,7 @@ struct snapshot_entry {
 	int32_t at; /* in the file */
 };
 
-static bool read_entry(struct byte_reader *r, struct snapshot_entry *ret_entry)
+static bool read_entry(struct byte_reader *r, int64_t end, struct snapshot_entry *ret_entry)
 {
 	struct snapshot_entry e = {.producer_id = byte_reader_i64(r)};
 	e.epoch = byte_reader_i16(r);
@@ -380,8 +380,9 @@ static bool read_entry(struct byte_reader *r, struct snapshot_entry *ret_entry)
 	e.transaction_first_offset = byte_reader_i64(r);
 	*ret_entry = e;
 	return r->status == STATUS_OK && e.producer_id >= 0 && e.batch.last_sequence >= -1 && e.batch.last_offset >= -1 &&
-		e.batch.last_offset < INT64_MAX && e.batch.offset_delta >= 0 &&
-		(e.batch.last_offset < 0 || e.batch.last_offset >= e.batch.offset_delta) && e.transaction_first_offset >= -1;
+		e.batch.last_offset < end && e.batch.offset_delta >= 0 &&
+		(e.batch.last_offset < 0 || e.batch.last_offset >= e.batch.offset_delta) && e.transaction_first_offset >= -1 &&
+		e.transaction_first_offset < end;
 }
 
 /* Kafka's are in no order. */
@@ -393,7 +394,7 @@ static int older_first(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
-static enum status read_entries(struct slice snapshot, struct snapshot_entry **ret_entries, size_t *ret_count)
+static enum status read_entries(struct slice snapshot, int64_t end, struct snapshot_entry **ret_entries, size_t *ret_count)
 {
 	struct byte_reader r;
 	byte_reader_init(&r, snapshot);
@@ -406,7 +407,7 @@ static enum status read_entries(struct slice snapshot, struct snapshot_entry **r
 		return STATUS_CORRUPT;
 	struct snapshot_entry *entries = check_calloc((size_t)count + 1, sizeof(entries[0]));
 	for (int32_t i = 0; i < count; i++) {
-		if (!read_entry(&r, &entries[i])) {
+		if (!read_entry(&r, end, &entries[i])) {
 			free(entries);
 			return STATUS_CORRUPT;
 		}
@@ -431,14 +432,15 @@ static void take_entry(struct producer_state *s, const struct snapshot_entry *e,
 	moved(s, p, e->batch.last_offset, used_ms);
 }
 
-enum status producer_state_load(struct producer_state *s, struct slice snapshot,
+enum status producer_state_load(struct producer_state *s, struct slice snapshot, int64_t offset,
 	int64_t (*used_ms)(void *arg, int64_t last_offset, int64_t timestamp), void *arg)
 {
 	struct snapshot_entry *entries;
 	size_t count;
 	enum status status = STATUS_OK;
 	producer_state_clear(s);
-	TRY(read_entries(snapshot, &entries, &count));
+	expect(offset >= 0);
+	TRY(read_entries(snapshot, offset, &entries, &count));
 	for (size_t i = 0; i < count && status == STATUS_OK; i++) {
 		const struct snapshot_entry *e = &entries[i];
 		if (find(s, e->producer_id) != NULL)
@@ -449,5 +451,7 @@ enum status producer_state_load(struct producer_state *s, struct slice snapshot,
 	free(entries);
 	if (status != STATUS_OK)
 		producer_state_clear(s);
+	else if (s->count > 0)
+		s->end_offset = offset; /* where markers were is not written there */
 	return status;
 }

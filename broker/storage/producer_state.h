@@ -55,7 +55,7 @@ int64_t producer_state_first_unstable_offset(struct producer_state *s, int64_t h
 /* Forgets who has not written for expiration_ms and has no transaction open. Returns how many. */
 size_t producer_state_expire(struct producer_state *s, int64_t now_ms, int64_t expiration_ms);
 
-/* The offset behind the last batch any producer appended; -1: none did. What lies behind it changes nothing here. */
+/* What the log holds from here on has changed nothing here; -1: nothing has. */
 int64_t producer_state_end_offset(const struct producer_state *s);
 
 /* For DescribeProducers; the newest last. */
@@ -73,9 +73,9 @@ struct producer_info *producer_state_list(const struct producer_state *s);
 
 /* The bytes of <offset>.snapshot; freed by the caller. Of each producer its last batch is kept, as in Kafka. */
 uint8_t *producer_state_snapshot(const struct producer_state *s, size_t *ret_size);
-/* Replaces what is known by what a snapshot says. used_ms tells when a producer's last batch was written, as well as that is
- * known. STATUS_CORRUPT: then s is empty. */
-MUST_CHECK enum status producer_state_load(struct producer_state *s, struct slice snapshot,
+/* Replaces what is known by what a snapshot says of the log before `offset`. used_ms tells when a producer's last batch was
+ * written, as well as that is known. STATUS_CORRUPT: then s is empty. */
+MUST_CHECK enum status producer_state_load(struct producer_state *s, struct slice snapshot, int64_t offset,
 	int64_t (*used_ms)(void *arg, int64_t last_offset, int64_t timestamp), void *arg);
 
 /* Sequences go round from 2^31-1 to 0. */

@@ -2,14 +2,15 @@
  * loss in the middle of them, and again. After each restart
  * - everything below the flushed offset is there, bit for bit (what `commit` acknowledges);
  * - the rest is a stretch of what was really appended, each batch behind the one it was appended behind;
- * - with `background`, nothing older than flush.ms was waiting for its flush.
+ * - with `background`, nothing older than flush.ms was waiting for its flush;
+ * - of each idempotent producer is known what the log says: its last batch sent again is found there, one too early refused.
  * Usage: test_power_loss [--seed N] [--seeds N] [--steps N]; a failure prints the seed. */
 #include "storage/partition_log.h"
 #include "tests/simulation/sim_disk.h"
 #include "tests/unit/log_fixture.h"
 #include "base/diag.h"
 
-enum { DIRECTORY_WALL_MS = 1700000000, FLUSH_MS = 1000, VALUE_MAX = 600 };
+enum { DIRECTORY_WALL_MS = 1700000000, FLUSH_MS = 1000, VALUE_MAX = 600, PRODUCERS = 4 };
 
 /* One batch ever appended. */
 struct batch {
@@ -18,6 +19,9 @@ struct batch {
 	int32_t epoch;
 	int64_t parent; /* index of the batch before it; -1: none */
 	int64_t appended_us;
+	int64_t producer; /* -1 none */
+	int32_t sequence;
+	int16_t producer_epoch;
 };
 struct world {
 	uint64_t seed;
@@ -40,6 +44,8 @@ struct world {
 	int64_t checkpoint_next; /* taken, being written; -1 none */
 	int64_t restart;        /* of the last full truncation; -1 none since the start */
 	int32_t epoch;
+	int16_t producer_epoch;
+	size_t cached_from;     /* of history: what producers wrote since is known batch by batch */
 	bool powered, broken;
 	enum status closed;
 	unsigned crashes;
@@ -123,6 +129,92 @@ static int64_t history_find(const struct world *w, const struct record_batch *b)
 	return -1;
 }
 
+/* The producer's nth last batch in the present log; -1: none. */
+static int64_t line_producer(const struct world *w, int64_t producer, unsigned nth)
+{
+	for (size_t i = w->line_count; i-- > 0;) {
+		if (line_batch(w, i)->producer == producer && nth-- == 0)
+			return w->line[i];
+	}
+	return -1;
+}
+
+/* --- producers ----------------------------------------------------------------------------------------------- */
+
+static enum status send_batch(struct world *w, const struct batch *h, struct log_append_info *ret_info, uint32_t *ret_crc)
+{
+	struct record_batch_builder *builder = record_batch_builder_new(COMPRESSION_none, 0, 1024);
+	uint8_t value[VALUE_MAX];
+	struct slice bytes;
+	struct record_batch b;
+	for (int64_t i = h->base; i <= h->last; i++) {
+		uint64_t mark = random_u64(&w->dice);
+		size_t n = sizeof(mark) + dice(w, VALUE_MAX - sizeof(mark));
+		memset(value, (int)dice(w, 256), sizeof(value));
+		memcpy(value, &mark, sizeof(mark));
+		record_batch_builder_add(builder, clock_wall_ms(&w->clock.clock) - dice(w, 5000), slice_of(NULL, 0),
+			slice_of(value, n), NULL, 0);
+	}
+	if (h->producer >= 0)
+		record_batch_builder_set_producer(builder, h->producer, h->producer_epoch, h->sequence);
+	HOLDS(w, record_batch_builder_finish(builder, &bytes) == STATUS_OK);
+	HOLDS(w, record_batch_parse(bytes, &b) == STATUS_OK);
+	*ret_crc = b.crc;
+	enum status s = partition_log_append(w->log, &b, w->epoch, ret_info);
+	record_batch_builder_free(builder);
+	return s;
+}
+
+/* A batch that is in the log already, and one that comes too early. */
+static void send_again(struct world *w, int64_t producer, unsigned nth)
+{
+	struct log_append_info info;
+	uint32_t crc;
+	int64_t last = line_producer(w, producer, 0), at = line_producer(w, producer, nth), end = partition_log_end_offset(w->log);
+	if (at < 0 || partition_log_is_fenced(w->log) || w->history[at].producer_epoch != w->history[last].producer_epoch)
+		return;
+	const struct batch *h = &w->history[at];
+	HOLDS(w, send_batch(w, h, &info, &crc) == STATUS_OK && info.duplicate);
+	HOLDS(w, info.base_offset == h->base && info.last_offset == h->last);
+	struct batch early = w->history[last];
+	early.sequence += (int32_t)(early.last - early.base) + 2;
+	HOLDS(w, send_batch(w, &early, &info, &crc) == STATUS_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	HOLDS(w, partition_log_end_offset(w->log) == end);
+}
+
+/* What the log knows of its producers is what its batches say; of others it may know what was in segments now gone. */
+static void check_producers(struct world *w)
+{
+	if (partition_log_is_fenced(w->log))
+		return;
+	const struct producer_state *s = partition_log_producers(w->log);
+	struct producer_info *list = producer_state_list(s);
+	size_t known = 0;
+	int64_t start = w->line_count > 0 ? line_batch(w, 0)->base : partition_log_end_offset(w->log);
+	if (start < partition_log_start_offset(w->log))
+		start = partition_log_start_offset(w->log);
+	for (int64_t id = 0; id < PRODUCERS; id++) {
+		int64_t at = line_producer(w, id, 0);
+		const struct producer_info *info = NULL;
+		for (size_t i = 0; i < producer_state_count(s); i++)
+			info = list[i].producer_id == id ? &list[i] : info;
+		known += info != NULL;
+		if (at < 0 || w->history[at].base < partition_log_start_offset(w->log)) {
+			HOLDS(w, info == NULL || info->last_offset < start);
+			continue;
+		}
+		const struct batch *h = &w->history[at];
+		if (info == NULL || info->last_offset != h->last)
+			(void)fprintf(stderr, "producer %lld: the log's last batch ends at %lld, known is %lld\n", (long long)id,
+				(long long)h->last, info == NULL ? -1LL : (long long)info->last_offset);
+		HOLDS(w, info != NULL && info->last_offset == h->last && info->epoch == h->producer_epoch &&
+			info->last_sequence == h->sequence + (int32_t)(h->last - h->base));
+		send_again(w, id, 0);
+	}
+	HOLDS(w, known == producer_state_count(s));
+	free(list);
+}
+
 /* --- reading back -------------------------------------------------------------------------------------------- */
 
 static void read_one(struct world *w, int64_t offset, uint8_t *bytes, size_t size, struct record_batch *ret_batch)
@@ -190,36 +282,50 @@ static void power_goes(struct world *w)
 	w->powered = true;
 }
 
+/* Who sends the next batch, and with which sequence. */
+static void choose_producer(struct world *w, struct batch *h)
+{
+	h->producer = (int64_t)dice(w, PRODUCERS + 2) - 2;
+	if (h->producer < 0) {
+		h->producer = -1;
+		return;
+	}
+	int64_t at = line_producer(w, h->producer, 0);
+	if (at < 0 || dice(w, 20) == 0) {
+		h->producer_epoch = ++w->producer_epoch;
+		h->sequence = 0;
+		return;
+	}
+	const struct batch *last = &w->history[at];
+	h->producer_epoch = last->producer_epoch;
+	h->sequence = last->sequence + (int32_t)(last->last - last->base) + 1;
+}
+
 static void append(struct world *w)
 {
-	struct record_batch_builder *builder = record_batch_builder_new(COMPRESSION_none, 0, 1024);
-	uint8_t value[VALUE_MAX];
-	struct slice bytes;
-	struct record_batch b;
 	struct log_append_info info;
-	int records = 1 + (int)dice(w, 4);
-	for (int i = 0; i < records; i++) {
-		uint64_t mark = random_u64(&w->dice);
-		size_t n = sizeof(mark) + dice(w, VALUE_MAX - sizeof(mark));
-		memset(value, (int)dice(w, 256), sizeof(value));
-		memcpy(value, &mark, sizeof(mark));
-		record_batch_builder_add(builder, clock_wall_ms(&w->clock.clock) - dice(w, 5000), slice_of(NULL, 0),
-			slice_of(value, n), NULL, 0);
-	}
-	HOLDS(w, record_batch_builder_finish(builder, &bytes) == STATUS_OK);
-	HOLDS(w, record_batch_parse(bytes, &b) == STATUS_OK);
 	int64_t end = partition_log_end_offset(w->log);
-	struct batch h = {end, end + records - 1, b.crc, w->epoch,
-		w->line_count > 0 ? w->line[w->line_count - 1] : -1, w->clock.us};
+	struct batch h = {.base = end, .last = end + dice(w, 4), .epoch = w->epoch,
+		.parent = w->line_count > 0 ? w->line[w->line_count - 1] : -1, .appended_us = w->clock.us};
+	choose_producer(w, &h);
+	enum status s = send_batch(w, &h, &info, &h.crc);
 	int64_t index = history_push(w, &h); /* a failed append may still reach the disk */
-	enum status s = partition_log_append(w->log, &b, w->epoch, &info);
-	record_batch_builder_free(builder);
 	if (s == STATUS_OK) {
-		HOLDS(w, info.base_offset == end && info.last_offset == h.last);
+		HOLDS(w, info.base_offset == end && info.last_offset == h.last && !info.duplicate);
 		line_push(w, index);
 	} else {
+		HOLDS(w, s != STATUS_OUT_OF_ORDER_SEQUENCE_NUMBER && s != STATUS_INVALID_PRODUCER_EPOCH);
 		HOLDS(w, partition_log_end_offset(w->log) == end);
 	}
+}
+
+static void send_some_again(struct world *w)
+{
+	int64_t producer = dice(w, PRODUCERS);
+	unsigned nth = dice(w, PRODUCER_STATE_BATCHES);
+	int64_t at = line_producer(w, producer, nth);
+	if (at >= 0 && (size_t)at >= w->cached_from)
+		send_again(w, producer, nth);
 }
 
 static void truncate(struct world *w)
@@ -245,10 +351,13 @@ static void truncate(struct world *w)
 		if (s == STATUS_OK) {
 			w->line_count = 0;
 			w->start = w->restart = at;
+			check_producers(w);
 		} else if (s == STATUS_NO_SPACE) { /* nothing has happened */
 			w->flushed = before.flushed;
 			w->high_watermark = before.high_watermark;
 			w->start = before.start;
+		} else {
+			w->broken = true; /* where it begins, the next start tells */
 		}
 		return;
 	}
@@ -259,6 +368,8 @@ static void truncate(struct world *w)
 	if (s == STATUS_OK) {
 		model_truncate(w, cut);
 		HOLDS(w, partition_log_end_offset(w->log) == cut);
+		w->cached_from = w->history_count;
+		check_producers(w);
 	} else if (s == STATUS_NO_SPACE) {
 		w->flushed = flushed_before; /* nothing has happened */
 		w->start = start_before;
@@ -317,8 +428,10 @@ static void check_read(struct world *w)
 static void do_step(struct world *w)
 {
 	unsigned what = dice(w, 100);
-	if (what < 55)
+	if (what < 52)
 		append(w);
+	else if (what < 55)
+		send_some_again(w);
 	else if (what < 68)
 		partition_log_flush(w->log);
 	else if (what < 76)
@@ -372,6 +485,8 @@ static void open_log(struct world *w, bool clean)
 	w->powered = w->broken = false;
 	w->restart = -1;
 	check_reopened(w);
+	w->cached_from = w->history_count;
+	check_producers(w);
 	/* What is there now is what there is: a new leader begins a new epoch on it. */
 	w->epoch++;
 	HOLDS(w, partition_log_start_leader_epoch(w->log, w->epoch) == STATUS_OK);

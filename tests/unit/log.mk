@@ -32,3 +32,6 @@ tests_unit_test_range_load_LDADD = libsimulation.a $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_producer_state
 tests_unit_test_producer_state_SOURCES = tests/unit/test_producer_state.c tests/unit/unit.h
 tests_unit_test_producer_state_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_log_producers
+tests_unit_test_log_producers_SOURCES = tests/unit/test_log_producers.c $(LOG_FIXTURE)
+tests_unit_test_log_producers_LDADD = $(UNIT_LIBS)

@@ -161,19 +161,21 @@ START_TEST(partition_log_truncate_takes_kafkas_other_files_along)
 	for (int i = 0; i < 3; i++)
 		bytes_put_i64(entries + i * 34 + 18, 9 + i * 10); /* aborted up to 9, 19, 29 */
 	char *index = fixture_path(&f, "00000000000000000000.txnindex");
-	char *snapshots[] = {fixture_path(&f, "00000000000000000015.snapshot"), fixture_path(&f, "00000000000000000030.snapshot")};
+	char *old = fixture_path(&f, "00000000000000000000.snapshot"), *stray = fixture_path(&f, "00000000000000000015.snapshot");
 	fixture_store_file(index, entries, sizeof(entries));
-	for (int i = 0; i < 2; i++)
-		fixture_store_file(snapshots[i], "s", 1);
+	fixture_store_file(old, "s", 1);
+	fixture_store_file(stray, "s", 1);
+	ck_assert(fixture_exists(&f, "00000000000000000030.snapshot")); /* of the clean stop */
 	fixture_reopen(&f, true, 30);
+	ck_assert(!fixture_exists(&f, "00000000000000000015.snapshot")); /* no segment begins there */
 	ck_assert_int_eq(partition_log_truncate(f.log, 20), STATUS_OK);
 	fixture_run(&f);
 	free(fixture_load_file(index, &n));
 	ck_assert_uint_eq(n, 2 * 34);
-	ck_assert(fixture_exists(&f, "00000000000000000015.snapshot") && !fixture_exists(&f, "00000000000000000030.snapshot"));
+	ck_assert(fixture_exists(&f, "00000000000000000000.snapshot") && !fixture_exists(&f, "00000000000000000030.snapshot"));
 	free(index);
-	free(snapshots[0]);
-	free(snapshots[1]);
+	free(old);
+	free(stray);
 	fixture_fini(&f);
 }
 END_TEST

@@ -206,7 +206,7 @@ START_TEST(producer_state_snapshot_comes_back)
 	uint8_t *bytes = producer_state_snapshot(state, &n);
 	ck_assert_uint_eq(n, PRODUCER_SNAPSHOT_HEADER + 3 * PRODUCER_SNAPSHOT_ENTRY);
 	struct producer_state *back = producer_state_new(100);
-	ck_assert_int_eq(producer_state_load(back, slice_of(bytes, n), same_time, NULL), STATUS_OK);
+	ck_assert_int_eq(producer_state_load(back, slice_of(bytes, n), 17, same_time, NULL), STATUS_OK);
 	ck_assert_uint_eq(producer_state_count(back), 3);
 	struct producer_info *list = producer_state_list(back);
 	ck_assert_int_eq(list[0].producer_id, 99); /* without a batch: the oldest */
@@ -226,10 +226,10 @@ START_TEST(producer_state_snapshot_comes_back)
 	ck_assert_int_eq(producer_state_check(back, &earlier, &d), STATUS_OUT_OF_ORDER_SEQUENCE_NUMBER);
 	for (size_t i = 0; i < n; i++) {
 		bytes[i] ^= 1;
-		ck_assert_int_eq(producer_state_load(back, slice_of(bytes, n), same_time, NULL), STATUS_CORRUPT);
+		ck_assert_int_eq(producer_state_load(back, slice_of(bytes, n), 17, same_time, NULL), STATUS_CORRUPT);
 		ck_assert_uint_eq(producer_state_count(back), 0);
 		bytes[i] ^= 1;
-		ck_assert_int_eq(producer_state_load(back, slice_of(bytes, i), same_time, NULL), STATUS_CORRUPT);
+		ck_assert_int_eq(producer_state_load(back, slice_of(bytes, i), 17, same_time, NULL), STATUS_CORRUPT);
 	}
 	free(bytes);
 	producer_state_free(back);
@@ -252,15 +252,15 @@ START_TEST(producer_state_snapshot_with_impossible_fields_is_refused)
 		uint8_t was = bytes[at];
 		bytes[at] = spoils[i].byte;
 		bytes_put_u32(bytes + 2, crc32c(0, slice_of(bytes + 6, n - 6)));
-		ck_assert_int_eq(producer_state_load(state, slice_of(bytes, n), same_time, NULL), STATUS_CORRUPT);
+		ck_assert_int_eq(producer_state_load(state, slice_of(bytes, n), 17, same_time, NULL), STATUS_CORRUPT);
 		bytes[at] = was;
 	}
 	bytes_put_u32(bytes + 2, crc32c(0, slice_of(bytes + 6, n - 6)));
-	ck_assert_int_eq(producer_state_load(state, slice_of(bytes, n), same_time, NULL), STATUS_OK);
+	ck_assert_int_eq(producer_state_load(state, slice_of(bytes, n), 17, same_time, NULL), STATUS_OK);
 	free(bytes);
 	uint8_t empty[PRODUCER_SNAPSHOT_HEADER] = {0, 1};
 	bytes_put_u32(empty + 2, crc32c(0, slice_of(empty + 6, 4)));
-	ck_assert_int_eq(producer_state_load(state, slice_of(empty, sizeof(empty)), same_time, NULL), STATUS_OK);
+	ck_assert_int_eq(producer_state_load(state, slice_of(empty, sizeof(empty)), 17, same_time, NULL), STATUS_OK);
 	ck_assert_uint_eq(producer_state_count(state), 0);
 	tear_down();
 }
