@@ -47,12 +47,15 @@ static void check(const struct partition *p)
 
 static void produce_link(struct partition *p, struct produce_waiter *w)
 {
-	expect(p->produces.previous == &p->produces || p->produces.previous->last_offset < w->last_offset);
+	/* New batches belong at the end; one sent again waits where it was stored. */
+	struct produce_waiter *before = p->produces.previous;
+	while (before != &p->produces && before->last_offset > w->last_offset)
+		before = before->previous;
 	w->partition = p;
-	w->next = &p->produces;
-	w->previous = p->produces.previous;
-	w->previous->next = w;
-	p->produces.previous = w;
+	w->next = before->next;
+	w->previous = before;
+	w->next->previous = w;
+	before->next = w;
 }
 
 static void produce_unlink(struct produce_waiter *w)
@@ -190,6 +193,7 @@ static void advance(struct partition *p)
 		return;
 	p->high_watermark = next;
 	p->env->changed = true;
+	(void)partition_log_last_stable_offset(p->log, next); /* transactions that are over need not be remembered */
 	complete_produces(p);
 	for (struct fetch_waiter *w = p->fetches.next; w != &p->fetches; w = w->next)
 		count_towards(p, w); /* wakes by letter: the list does not change here */
@@ -448,8 +452,12 @@ static enum status append(struct partition *p, struct produce_part *part, int64_
 	part->base_offset = info.base_offset;
 	part->log_append_time_ms = info.log_append_time_ms;
 	part->log_start_offset = info.log_start_offset;
+	part->duplicate = info.duplicate;
 	*ret_last_offset = info.last_offset;
-	p->env->changed = true;
+	if (!info.duplicate)
+		p->env->changed = true;
+	else
+		metrics_add(METRIC_duplicate_batches, 1);
 	return STATUS_OK;
 }
 
@@ -476,7 +484,8 @@ void partition_append(struct partition *p, struct produce_part *part)
 		replica_parts_answer_produce(part, p->env->scheduler, s, false);
 		return;
 	}
-	bool waits = part->acks == -1;
+	/* A batch sent again waits for what the first one waits for. */
+	bool waits = part->acks == -1 && last_offset >= p->high_watermark;
 	if (waits)
 		wait_for_acks(p, part, last_offset);
 	flush_as_due(p);
@@ -636,4 +645,14 @@ void partition_apply_retention(struct partition *p)
 		p->high_watermark = within_log(p, p->high_watermark);
 		p->env->changed = true;
 	}
+}
+
+void partition_expire_producers(struct partition *p)
+{
+	check(p);
+	size_t n = partition_log_expire_producers(p->log);
+	if (n == 0)
+		return;
+	metrics_add(METRIC_producers_expired, (int64_t)n);
+	diag_info("producers_expired", "partition=%s-%d count=%zu", p->tp.topic, (int)p->tp.partition, n);
 }

@@ -73,5 +73,7 @@ const struct topic_settings *partition_settings(const struct partition *p);
 void partition_checkpoint(const struct partition *p, struct log_checkpoint_entry *ret_entry);
 /* Rolls and removes what is due; nothing while there is no role (a stray's data is not ours to delete). */
 void partition_apply_retention(struct partition *p);
+/* Forgets idempotent producers that have been silent for producer.id.expiration.ms. */
+void partition_expire_producers(struct partition *p);
 
 #endif

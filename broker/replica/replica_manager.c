@@ -4,7 +4,8 @@
 
 #include <uthash.h>
 
-enum { RETENTION_PARTITIONS_PER_TURN = 16 }; /* then other work of the loop gets its turn */
+/* Then other work of the loop gets its turn. */
+enum { RETENTION_PARTITIONS_PER_TURN = 16, EXPIRY_PARTITIONS_PER_TURN = 16 };
 
 struct hosted {
 	struct partition *partition;
@@ -35,6 +36,9 @@ struct replica_manager {
 	struct task retention_task;
 	struct hosted *retention_next; /* the sentinel: no round under way */
 	bool retention_posted;
+
+	struct loop_timer expiry_timer; /* of idempotent producers */
+	struct hosted *expiry_next;     /* the sentinel: no round under way */
 
 	bool stopping;
 	struct checkpoint_part *stop_part;
@@ -85,6 +89,8 @@ static void unhost(struct replica_manager *m, struct hosted *h)
 {
 	if (m->retention_next == h)
 		m->retention_next = h->next;
+	if (m->expiry_next == h)
+		m->expiry_next = h->next;
 	h->previous->next = h->next;
 	h->next->previous = h->previous;
 	HASH_DELETE(hh, m->by_name, h);
@@ -136,6 +142,31 @@ static void replica_manager_retention_due(struct loop_timer *t)
 	scheduler_post(m->scheduler, &m->retention_task);
 }
 
+static void arm_expiry(struct replica_manager *m)
+{
+	int64_t interval_ms = m->settings->producer_id_expiration_check_interval_ms;
+	if (interval_ms > 0)
+		scheduler_timer_arm(m->scheduler, &m->expiry_timer, interval_ms > INT64_MAX / 1000 ? INT64_MAX : interval_ms * 1000);
+}
+
+static void replica_manager_expiry_due(struct loop_timer *t)
+{
+	struct replica_manager *m = CONTAINER_OF(t, struct replica_manager, expiry_timer);
+	check(m);
+	expect(!m->stopping);
+	if (m->expiry_next == &m->all)
+		m->expiry_next = m->all.next;
+	for (int i = 0; i < EXPIRY_PARTITIONS_PER_TURN && m->expiry_next != &m->all; i++) {
+		struct hosted *h = m->expiry_next;
+		m->expiry_next = h->next;
+		partition_expire_producers(h->partition);
+	}
+	if (m->expiry_next != &m->all)
+		scheduler_timer_arm(m->scheduler, &m->expiry_timer, 0);
+	else
+		arm_expiry(m);
+}
+
 /* --- life ------------------------------------------------------------------------------------------------------------------ */
 
 static void produce_expired(struct delayed_requests *d, struct produce_waiter *w)
@@ -178,6 +209,8 @@ struct replica_manager *replica_manager_new(const struct replica_manager_options
 	delayed_requests_init(&m->delayed, o->scheduler, produce_expired);
 	m->all.next = m->all.previous = &m->all;
 	m->retention_next = &m->all;
+	m->expiry_next = &m->all;
+	loop_timer_init(&m->expiry_timer, "producer expiry", replica_manager_expiry_due);
 	loop_timer_init(&m->retention_timer, "retention", replica_manager_retention_due);
 	task_init(&m->retention_task, "retention", replica_manager_retention_turn);
 	return m;
@@ -192,6 +225,7 @@ void replica_manager_free(struct replica_manager *m)
 	while (m->all.next != &m->all)
 		unhost(m, m->all.next);
 	scheduler_timer_cancel(m->scheduler, &m->retention_timer);
+	scheduler_timer_cancel(m->scheduler, &m->expiry_timer);
 	delayed_requests_fini(&m->delayed);
 	m->magic = 0;
 	free(m);
@@ -247,6 +281,8 @@ static enum status obey(struct replica_manager *m, struct replica_command *c)
 			h = host(m, c);
 			if (!m->retention_timer.armed && !m->retention_posted)
 				arm_retention(m);
+			if (!m->expiry_timer.armed)
+				arm_expiry(m);
 		}
 		expect(c->log == NULL || partition_get_log(h->partition) == c->log);
 		return c->kind == REPLICA_HOST ? STATUS_OK : partition_become(h->partition, c);
@@ -448,6 +484,7 @@ static void stop_here(struct task *t)
 	m->stopping = true;
 	m->stop_part = part;
 	scheduler_timer_cancel(m->scheduler, &m->retention_timer);
+	scheduler_timer_cancel(m->scheduler, &m->expiry_timer);
 	m->retention_next = &m->all;
 	m->closing = m->retention_posted ? 2 : 1; /* this function is one, a letter of ours still under way another */
 	for (struct hosted *h = m->all.next; h != &m->all; h = h->next) {

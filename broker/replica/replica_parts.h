@@ -18,8 +18,10 @@ struct produce_part {
 
 	enum status status; /* NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, NOT_ENOUGH_REPLICAS_AFTER_APPEND (written),
 			     * REQUEST_TIMED_OUT (perhaps written), NO_SPACE, KAFKA_STORAGE_ERROR, RECORD_LIST_TOO_LARGE,
-			     * INVALID_REQUIRED_ACKS, and as in fetch_part */
+			     * INVALID_REQUIRED_ACKS, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH,
+			     * INVALID_TXN_STATE, and as in fetch_part */
 	int64_t base_offset, log_append_time_ms, log_start_offset; /* -1 on errors */
+	bool duplicate; /* of an idempotent producer: it was there already */
 	int32_t leader, leader_epoch_now; /* where to go, -1 unknown */
 	/* Exactly once, on home; perhaps within replica_manager_append when home is the owner. */
 	void (*done)(struct produce_part *p);

@@ -94,8 +94,10 @@ static void entry_done(struct produce_part *p)
 		e->base_offset = p->base_offset;
 		e->log_append_time_ms = p->log_append_time_ms;
 		e->log_start_offset = p->log_start_offset;
-		metrics_add(METRIC_records_in, e->batch.record_count);
-		metrics_add(METRIC_bytes_in, (int64_t)stored_bytes);
+		if (!p->duplicate) {
+			metrics_add(METRIC_records_in, e->batch.record_count);
+			metrics_add(METRIC_bytes_in, (int64_t)stored_bytes);
+		}
 	} else {
 		enum status s = p->status;
 		/* The image knows the partition, or it would not have been asked. */

@@ -191,7 +191,8 @@ enum status log_manager_open(const struct log_manager_options *o, struct log_man
 	m->magic = log_manager_magic;
 	m->o = *o;
 	m->broker_id = -1;
-	m->env = (struct log_environment){.disk = o->disk, .clock = o->clock, .background = o->background};
+	m->env = (struct log_environment){.disk = o->disk, .clock = o->clock, .background = o->background,
+		.producer_expiration_ms = o->settings->producer_id_expiration_ms};
 	random_seed_system(&m->random);
 	add_dirs(m);
 	enum status s = m->dir_count > 0 ? open_dirs(m, ret_failure) :

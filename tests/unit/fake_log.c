@@ -45,7 +45,13 @@ enum status partition_log_append(struct partition_log *log, struct record_batch 
 	expect(log->epoch_count > 0 && log->epochs[log->epoch_count - 1] == leader_epoch);
 	if (log->append_status != STATUS_OK)
 		return log->append_status;
+	if (log->duplicate.duplicate) {
+		*ret_info = log->duplicate;
+		log->duplicate.duplicate = false;
+		return STATUS_OK;
+	}
 	expect(log->end + batch->record_count <= FAKE_RECORDS_MAX);
+	ret_info->duplicate = false;
 	ret_info->base_offset = log->end;
 	for (int32_t i = 0; i < batch->record_count; i++)
 		log->timestamps[log->end++] = batch->base_timestamp + i;
@@ -53,6 +59,20 @@ enum status partition_log_append(struct partition_log *log, struct record_batch 
 	ret_info->log_append_time_ms = -1;
 	ret_info->log_start_offset = log->start;
 	return STATUS_OK;
+}
+
+int64_t partition_log_last_stable_offset(struct partition_log *log, int64_t high_watermark)
+{
+	expect_on_loop(log->owner);
+	return high_watermark;
+}
+
+size_t partition_log_expire_producers(struct partition_log *log)
+{
+	size_t n = log->silent_producers;
+	expect_on_loop(log->owner);
+	log->silent_producers = 0;
+	return n;
 }
 
 enum status partition_log_read(struct partition_log *log, int64_t offset, int64_t end_offset, size_t max_bytes,

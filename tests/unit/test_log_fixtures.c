@@ -10,7 +10,7 @@ struct image {
 	char list[256];
 	struct log_manager *manager;
 	bool loaded;
-	unsigned logs, batches;
+	unsigned logs, batches, producers;
 	const char *broker;
 };
 
@@ -109,6 +109,27 @@ static bool take_file(struct image *im, char *line, const char *skip)
 	return true;
 }
 
+/* A batch of an idempotent producer: the log knows of it, or of a later one. */
+static void check_producer(struct image *im, const char *line, int64_t last)
+{
+	const struct producer_state *s = partition_log_producers(im->base.log);
+	int64_t id = number_after(line, "producerId: "), epoch = number_after(line, "producerEpoch: ");
+	if (id < 0 || strstr(line, "isControl: true") != NULL || last < partition_log_start_offset(im->base.log))
+		return;
+	struct producer_info *list = producer_state_list(s);
+	size_t at = 0;
+	while (at < producer_state_count(s) && list[at].producer_id != id)
+		at++;
+	ck_assert_msg(at < producer_state_count(s), "producer %lld is not known", (long long)id);
+	ck_assert_int_ge(list[at].epoch, epoch);
+	ck_assert(list[at].epoch > epoch || list[at].last_offset >= last);
+	if (list[at].last_offset == last) {
+		ck_assert_int_eq(list[at].last_sequence, number_after(line, "lastSequence: "));
+		im->producers++;
+	}
+	free(list);
+}
+
 static void check_batches(struct image *im, const char *skip)
 {
 	char command[512], line[2048];
@@ -125,6 +146,7 @@ static void check_batches(struct image *im, const char *skip)
 			end = number_after(line, "lastOffset: ") + 1;
 			check_batch(im, number_after(line, "baseOffset: "), end - 1, number_after(line, " size: "),
 				(uint32_t)number_after(line, " crc: "));
+			check_producer(im, line, end - 1);
 		}
 	}
 	(void)pclose(in);
@@ -149,6 +171,7 @@ static void run(const char *archive, const char *broker, const char *dirs, unsig
 	check_batches(&im, skip);
 	ck_assert_uint_ge(im.logs, logs_min);
 	ck_assert_uint_ge(im.batches, logs_min);
+	ck_assert_uint_ge(im.producers, 3);
 	log_manager_each(im.manager, close_one, &im);
 	ck_assert_int_eq(log_manager_close_clean(im.manager, NULL, 0), STATUS_OK);
 	fixture_run(&im.base);

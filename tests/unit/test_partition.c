@@ -449,7 +449,40 @@ START_TEST(partition_high_watermark_is_cut_to_the_log)
 }
 END_TEST
 
-UNIT_MAIN("partition", partition_without_role_is_not_leader, partition_leader_starts_its_epoch_before_it_accepts,
+START_TEST(partition_repeated_batch_waits_like_the_first)
+{
+	begin();
+	struct partition_log *log = replica_fixture_lead(&f, 1);
+	struct produce_call first, second, again;
+	replica_fixture_produce(&f, &first, 1, -1, 2);
+	replica_fixture_produce(&f, &second, 1, -1, 2);
+	replica_fixture_run(&f);
+	log->duplicate = (struct log_append_info){0, 1, 77, 0, true};
+	replica_fixture_produce(&f, &again, 1, -1, 2);
+	replica_fixture_run(&f);
+	ck_assert_int_eq(first.done + second.done + again.done, 0);
+	fake_log_finish_flush(log, 2, STATUS_OK);
+	replica_fixture_run(&f);
+	ck_assert_int_eq(first.done + again.done, 2); /* though another batch was sent in between */
+	ck_assert_int_eq(second.done, 0);
+	ck_assert_int_eq(again.part.status, STATUS_OK);
+	ck_assert_int_eq(again.part.base_offset, 0);
+	ck_assert_int_eq(again.part.log_append_time_ms, 77);
+	ck_assert(again.part.duplicate && !first.part.duplicate);
+	fake_log_finish_flush(log, 4, STATUS_OK);
+	replica_fixture_run(&f);
+	ck_assert_int_eq(second.done, 1);
+	/* Committed long ago: nothing to wait for, and no flush will come. */
+	log->duplicate = (struct log_append_info){0, 1, 77, 0, true};
+	int flushes = log->flushes_asked;
+	ck_assert_int_eq(produce(1, -1, 2).part.status, STATUS_OK);
+	ck_assert_int_eq(log->flushes_asked, flushes);
+	ck_assert_int_eq(metrics_read(METRIC_duplicate_batches), 2);
+	end(log);
+}
+END_TEST
+
+UNIT_MAIN("partition", partition_repeated_batch_waits_like_the_first, partition_without_role_is_not_leader, partition_leader_starts_its_epoch_before_it_accepts,
 	partition_takes_a_role_only_with_a_larger_leader_epoch, partition_acks_1_is_answered_before_the_flush,
 	partition_acks_all_waits_for_the_flush, partition_goes_offline_when_a_flush_fails,
 	partition_acks_all_times_out_without_its_followers,

@@ -1,5 +1,6 @@
 /* A loop's upkeep: deadlines, retention, checkpoints, the end; and the pure rules of the in-sync set. */
 #include "base/diag.h"
+#include "base/metrics.h"
 #include "base/random.h"
 #include "replica/in_sync_replicas.h"
 #include "replica/replica_checkpoints.h"
@@ -241,7 +242,29 @@ START_TEST(replica_checkpoints_stop_waits_for_the_round_under_way)
 }
 END_TEST
 
-UNIT_MAIN("replica_manager", in_sync_replicas_effective_min_is_capped_by_the_replicas,
+START_TEST(replica_manager_looks_for_silent_producers)
+{
+	replica_fixture_init(&f);
+	f.settings.producer_id_expiration_check_interval_ms = 50;
+	struct partition_log *logs[40];
+	for (int i = 0; i < 40; i++) {
+		logs[i] = replica_fixture_lead(&f, i);
+		logs[i]->silent_producers = 2;
+	}
+	replica_fixture_advance_ms(&f, 49);
+	ck_assert_int_eq(metrics_read(METRIC_producers_expired), 0);
+	replica_fixture_advance_ms(&f, 2);
+	ck_assert_int_eq(metrics_read(METRIC_producers_expired), 80);
+	logs[39]->silent_producers = 1; /* the next round */
+	replica_fixture_advance_ms(&f, 50);
+	ck_assert_int_eq(metrics_read(METRIC_producers_expired), 81);
+	replica_fixture_fini(&f);
+	for (int i = 0; i < 40; i++)
+		fake_log_free(logs[i]);
+}
+END_TEST
+
+UNIT_MAIN("replica_manager", replica_manager_looks_for_silent_producers, in_sync_replicas_effective_min_is_capped_by_the_replicas,
 	in_sync_replicas_high_watermark_follows_the_slowest, delayed_requests_expire_in_order_of_deadline,
 	replica_manager_runs_retention_for_replicas_with_a_role, replica_checkpoints_write_what_changed_and_close_at_the_end,
 	replica_checkpoints_stop_waits_for_the_round_under_way)
