@@ -22,5 +22,14 @@ libcoordinator_a_SOURCES = \
 	broker/coordinator/group_session.c \
 	broker/coordinator/group_sync.c \
 	broker/coordinator/group_timers.c \
-	broker/coordinator/group_records.c broker/coordinator/group_records.h
+	broker/coordinator/group_records.c broker/coordinator/group_records.h \
+	broker/coordinator/partition_set.c broker/coordinator/partition_set.h \
+	broker/coordinator/consumer_assignor.c broker/coordinator/consumer_assignor.h \
+	broker/coordinator/consumer_group.c broker/coordinator/consumer_group.h broker/coordinator/consumer_group_internal.h \
+	broker/coordinator/consumer_group_heartbeat.c \
+	broker/coordinator/consumer_group_member.c \
+	broker/coordinator/consumer_group_names.c \
+	broker/coordinator/consumer_group_reconcile.c \
+	broker/coordinator/consumer_group_records.c broker/coordinator/consumer_group_records.h \
+	broker/coordinator/consumer_group_target.c
 EXTRA_DIST += broker/coordinator/README.md
