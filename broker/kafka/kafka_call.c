@@ -11,6 +11,16 @@ static void observe(const struct kafka_call *c)
 		metrics_observe_us(METRIC_fetch_us, took_us);
 }
 
+/* The last look at c: it lies in the request's arena. */
+static struct request *end(struct kafka_call *c)
+{
+	struct request *r = c->request;
+	if (c->release != NULL)
+		c->release(c);
+	c->magic = 0;
+	return r;
+}
+
 void kafka_call_answer(struct kafka_call *c, const void *body, struct iobuf *payload)
 {
 	CHECK_MAGIC(kafka_call, c);
@@ -23,25 +33,20 @@ void kafka_call_answer(struct kafka_call *c, const void *body, struct iobuf *pay
 		return;
 	}
 	observe(c);
-	c->magic = 0;
-	request_complete(r);
+	request_complete(end(c));
 }
 
 void kafka_call_silent(struct kafka_call *c)
 {
 	CHECK_MAGIC(kafka_call, c);
-	struct request *r = c->request;
 	observe(c);
-	c->magic = 0;
-	request_complete_silent(r);
+	request_complete_silent(end(c));
 }
 
 void kafka_call_abort(struct kafka_call *c, const char *why)
 {
 	CHECK_MAGIC(kafka_call, c);
-	struct request *r = c->request;
-	c->magic = 0;
-	request_abort(r, why);
+	request_abort(end(c), why);
 }
 
 void kafka_call_abort_memory(struct kafka_call *c)

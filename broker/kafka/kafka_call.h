@@ -24,6 +24,9 @@ struct kafka_call {
 	/* Set by handlers that wait for something other than disks: the peer has gone, end the wait. NULL: it ends soon anyway. */
 	void (*abandoned)(struct kafka_call *c);
 	void *waiting; /* for abandoned */
+	/* Set by handlers that hold memory outside of the request's arena: the call ends, and its answer is encoded. */
+	void (*release)(struct kafka_call *c);
+	void *held; /* for release */
 };
 MAGIC(kafka_call, 0x4b43414c);
 

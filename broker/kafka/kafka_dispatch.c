@@ -12,6 +12,17 @@ static const struct kafka_method methods[] = {
 	{KAFKA_API_fetch, 0, 17, 16 * MIB, kafka_data_fetch},
 	{KAFKA_API_list_offsets, 1, 9, 16 * MIB, kafka_data_list_offsets},
 	{KAFKA_API_metadata, 0, 12, 32 * MIB, kafka_metadata_metadata},
+	/* Version 0 of commit and fetch was kept in ZooKeeper, by consumers of 0.8. */
+	{KAFKA_API_offset_commit, 1, 9, 32 * MIB, kafka_groups_offset_commit},
+	{KAFKA_API_offset_fetch, 1, 9, 64 * MIB, kafka_groups_offset_fetch},
+	{KAFKA_API_find_coordinator, 0, 5, 16 * MIB, kafka_groups_find_coordinator},
+	/* To the leader go the names and metadata of all members; from it come their assignments. */
+	{KAFKA_API_join_group, 0, 9, 96 * MIB, kafka_groups_join},
+	{KAFKA_API_heartbeat, 0, 4, 64 * KIB, kafka_groups_heartbeat},
+	{KAFKA_API_leave_group, 0, 5, 4 * MIB, kafka_groups_leave},
+	{KAFKA_API_sync_group, 0, 5, 96 * MIB, kafka_groups_sync},
+	{KAFKA_API_describe_groups, 0, 5, 32 * MIB, kafka_groups_describe},
+	{KAFKA_API_list_groups, 0, 5, 64 * MIB, kafka_groups_list},
 	{KAFKA_API_api_versions, 0, 4, 16 * KIB, kafka_metadata_api_versions},
 	{KAFKA_API_create_topics, 2, 7, 16 * MIB, kafka_admin_create_topics},
 	{KAFKA_API_delete_topics, 1, 6, 16 * MIB, kafka_admin_delete_topics},
@@ -19,6 +30,8 @@ static const struct kafka_method methods[] = {
 	{KAFKA_API_alter_configs, 0, 2, 64 * MIB, kafka_admin_alter_configs},
 	{KAFKA_API_incremental_alter_configs, 0, 1, 64 * MIB, kafka_admin_incremental_alter_configs},
 	{KAFKA_API_create_partitions, 0, 3, 4 * MIB, kafka_admin_create_partitions},
+	{KAFKA_API_delete_groups, 0, 2, 16 * MIB, kafka_groups_delete},
+	{KAFKA_API_offset_delete, 0, 0, 16 * MIB, kafka_groups_offset_delete},
 	{KAFKA_API_describe_cluster, 0, 1, 1 * MIB, kafka_metadata_describe_cluster},
 };
 enum { METHOD_COUNT = sizeof(methods) / sizeof(methods[0]) };

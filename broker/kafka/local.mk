@@ -9,6 +9,10 @@ libkafka_a_SOURCES = \
 	broker/kafka/kafka_data_offsets.c \
 	broker/kafka/kafka_data_produce.c \
 	broker/kafka/kafka_dispatch.c broker/kafka/kafka_dispatch.h \
+	broker/kafka/kafka_groups.c broker/kafka/kafka_groups.h \
+	broker/kafka/kafka_groups_admin.c \
+	broker/kafka/kafka_groups_members.c \
+	broker/kafka/kafka_groups_offsets.c \
 	broker/kafka/kafka_handlers.h \
 	broker/kafka/kafka_metadata.c
 EXTRA_DIST += broker/kafka/README.md

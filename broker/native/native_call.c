@@ -29,6 +29,8 @@ void native_call_answer(struct native_call *c, Correio__ResponseHeader *header, 
 		return;
 	}
 	observe(c, header->error_code != 0);
+	if (c->release != NULL)
+		c->release(c);
 	c->magic = 0;
 	request_complete(r);
 }

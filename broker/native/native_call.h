@@ -27,6 +27,9 @@ struct native_call {
 	/* Set by handlers that wait for something other than disks: the peer has gone, end the wait. NULL: it ends soon anyway. */
 	void (*abandoned)(struct native_call *c);
 	void *waiting; /* for abandoned */
+	/* Set by handlers that hold memory outside of the request's arena: the call ends, and its answer is encoded. */
+	void (*release)(struct native_call *c);
+	void *held; /* for release */
 };
 MAGIC(native_call, 0x4e43414c);
 

@@ -21,6 +21,17 @@ static const struct native_method methods[] = {
 	METHOD("DescribeConfigs", DESCRIBE_CONFIGS, 1 * MIB, describe_configs),
 	METHOD("AlterConfigs", ALTER_CONFIGS, 1 * MIB, alter_configs),
 	METHOD("DescribeCluster", DESCRIBE_CLUSTER, 1 * MIB, describe_cluster),
+	METHOD("FindCoordinators", FIND_COORDINATORS, 16 * MIB, find_coordinators),
+	METHOD("JoinGroup", JOIN_GROUP, 96 * MIB, join_group),
+	METHOD("SyncGroup", SYNC_GROUP, 16 * MIB, sync_group),
+	METHOD("Heartbeat", HEARTBEAT, 64 * KIB, heartbeat),
+	METHOD("LeaveGroup", LEAVE_GROUP, 4 * MIB, leave_group),
+	METHOD("CommitOffsets", COMMIT_OFFSETS, 32 * MIB, commit_offsets),
+	METHOD("FetchOffsets", FETCH_OFFSETS, 64 * MIB, fetch_offsets),
+	METHOD("DeleteOffsets", DELETE_OFFSETS, 16 * MIB, delete_offsets),
+	METHOD("DescribeGroups", DESCRIBE_GROUPS, 32 * MIB, describe_groups),
+	METHOD("ListGroups", LIST_GROUPS, 64 * MIB, list_groups),
+	METHOD("DeleteGroups", DELETE_GROUPS, 16 * MIB, delete_groups),
 	METHOD("Control", CONTROL, 32 * MIB, control),
 };
 enum { METHOD_COUNT = sizeof(methods) / sizeof(methods[0]) };

@@ -23,5 +23,19 @@ void native_handlers_alter_configs(struct native_call *c);
 /* native_handlers_control.c */
 void native_handlers_control(struct native_call *c);
 
+/* native_handlers_groups.c */
+void native_handlers_find_coordinators(struct native_call *c);
+void native_handlers_join_group(struct native_call *c);
+void native_handlers_sync_group(struct native_call *c);
+void native_handlers_heartbeat(struct native_call *c);
+void native_handlers_leave_group(struct native_call *c);
+/* native_handlers_offsets.c */
+void native_handlers_commit_offsets(struct native_call *c);
+void native_handlers_fetch_offsets(struct native_call *c);
+void native_handlers_delete_offsets(struct native_call *c);
+/* native_handlers_group_admin.c */
+void native_handlers_describe_groups(struct native_call *c);
+void native_handlers_list_groups(struct native_call *c);
+void native_handlers_delete_groups(struct native_call *c);
 
 #endif

@@ -8,6 +8,9 @@ libservice_a_SOURCES = \
 	broker/service/control_service.c broker/service/control_service.h \
 	broker/service/fetch_conversion.c broker/service/fetch_conversion.h \
 	broker/service/fetch_service.c broker/service/fetch_service.h \
+	broker/service/group_fan.c broker/service/group_fan.h \
+	broker/service/group_host.c broker/service/group_host.h \
+	broker/service/group_offsets.c broker/service/group_offsets.h \
 	broker/service/group_service.c broker/service/group_service.h \
 	broker/service/leader_hint.c broker/service/leader_hint.h \
 	broker/service/metadata_service.c broker/service/metadata_service.h \
