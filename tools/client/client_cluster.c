@@ -9,6 +9,7 @@ enum {
 	BROKERS_MAX = 4096,
 	PARTITIONS_MAX = 1000000, /* of one topic, from the network */
 	BOOTSTRAP_ID = -2,        /* its broker id is not known yet */
+	APART_ID = -3,            /* of client_cluster_apart */
 };
 
 struct cluster_broker {
@@ -156,6 +157,20 @@ struct client_connection *client_cluster_broker(struct client_cluster *c, int32_
 	return NULL;
 }
 
+struct client_connection *client_cluster_apart(struct client_cluster *c, const char *host, int32_t port)
+{
+	for (size_t i = 0; i < c->broker_count; i++) {
+		struct client_connection *known = c->brokers[i].connection;
+		if (c->brokers[i].id == APART_ID && client_connection_port(known) == port &&
+			strcmp(client_connection_host(known), host) == 0)
+			return known;
+	}
+	if (port < 1 || port > 65535 || host[0] == '\0' || c->broker_count >= BROKERS_MAX)
+		return NULL;
+	add_broker(c, APART_ID, host, port);
+	return c->brokers[c->broker_count - 1].connection;
+}
+
 struct client_connection *client_cluster_leader(struct client_cluster *c, const char *topic, int32_t partition,
 	int32_t *ret_epoch)
 {
@@ -174,7 +189,7 @@ struct client_connection *client_cluster_any(struct client_cluster *c, int64_t n
 	size_t start = (size_t)random_below(&c->random, c->broker_count);
 	for (size_t i = 0; i < c->broker_count; i++) {
 		struct client_connection *candidate = c->brokers[(start + i) % c->broker_count].connection;
-		if (!client_connection_ready(candidate, now_us))
+		if (c->brokers[(start + i) % c->broker_count].id == APART_ID || !client_connection_ready(candidate, now_us))
 			continue;
 		bool better = best == NULL ||
 			(client_connection_failure(candidate) == NULL && client_connection_failure(best) != NULL);
@@ -188,6 +203,8 @@ bool client_cluster_unreachable(const struct client_cluster *c, struct correio_e
 {
 	for (size_t i = 0; i < c->broker_count; i++) {
 		const struct correio_error *failure = client_connection_failure(c->brokers[i].connection);
+		if (c->brokers[i].id == APART_ID)
+			continue;
 		if (failure == NULL)
 			return false;
 		*ret_error = *failure;
@@ -203,6 +220,24 @@ struct client_request *client_cluster_request(struct client_cluster *c, Correio_
 	r->deadline_us =
 		clock_monotonic_us(clock_system()) + (c->config->options.request_timeout_ms + extra_ms) * 1000;
 	return r;
+}
+
+void client_cluster_abandon(struct client_cluster *c)
+{
+	CHECK_MAGIC(client_cluster, c);
+	size_t kept = 0;
+	struct client_connection **dropped =
+		(struct client_connection **)check_calloc(c->broker_count, sizeof(struct client_connection *));
+	size_t dropped_count = 0;
+	for (size_t i = 0; i < c->broker_count; i++)
+		if (c->brokers[i].id == APART_ID)
+			dropped[dropped_count++] = c->brokers[i].connection;
+		else
+			c->brokers[kept++] = c->brokers[i];
+	c->broker_count = kept;
+	for (size_t i = 0; i < dropped_count; i++)
+		client_connection_free(dropped[i]);
+	free(dropped);
 }
 
 /* ---- metadata ---- */

@@ -39,6 +39,9 @@ const struct correio_error *client_cluster_failure(const struct client_cluster *
 struct client_connection *client_cluster_leader(struct client_cluster *c, const char *topic, int32_t partition,
 	int32_t *ret_epoch);
 struct client_connection *client_cluster_broker(struct client_cluster *c, int32_t broker);
+/* A second connection to a broker, for requests that wait long (JoinGroup): answers come in order, so what is sent behind them would
+ * wait too. Made on first use, one per address; not used for anything else. */
+struct client_connection *client_cluster_apart(struct client_cluster *c, const char *host, int32_t port);
 /* Any broker that can be asked now, the idlest open one first; NULL: all are backing off. */
 struct client_connection *client_cluster_any(struct client_cluster *c, int64_t now_us);
 /* Has every broker known been tried and failed? Then *ret_error says why the last one did. */
@@ -47,6 +50,9 @@ bool client_cluster_unreachable(const struct client_cluster *c, struct correio_e
 /* A request with the next correlation id and request.timeout.ms (plus extra_ms) from now. */
 struct client_request *client_cluster_request(struct client_cluster *c, Correio__RequestHeader *header,
 	const struct slice *payload, size_t payload_count, int64_t extra_ms);
+
+/* Breaks the connections of client_cluster_apart: what they still wait for is answered now, as failed. */
+void client_cluster_abandon(struct client_cluster *c);
 
 /* One turn: waits until a socket, wake_fd (-1 none) or deadline_us, and handles what came. True: wake_fd is readable. */
 bool client_cluster_poll(struct client_cluster *c, int64_t deadline_us, int wake_fd);

@@ -1,4 +1,5 @@
 #include "tools/client/client_config.h"
+#include "tools/client/assignor.h"
 #include <ctype.h>
 
 enum option_kind { KIND_i64, KIND_bool, KIND_string, KIND_acks, KIND_codec, KIND_reset };
@@ -222,6 +223,24 @@ int correio_config_load(struct correio_config *config, const char *path, struct 
 	return code;
 }
 
+/* Names separated by commas, each known, none twice. */
+static int check_assignors(const char *list, struct correio_error *err)
+{
+	bool seen[ASSIGNOR_COUNT] = {false};
+	const char *at = list;
+	do {
+		size_t n = strcspn(at, ",");
+		enum assignor a;
+		if (!assignor_find(slice_of(at, n), &a) || seen[a])
+			return client_error_code(err, CORREIO_ERR_INVALID_CONFIG, false,
+				"option partition.assignment.strategy: '%s' is not valid; use range, roundrobin or cooperative-sticky, "
+				"each at most once, separated by commas", list);
+		seen[a] = true;
+		at += n + (at[n] == ',' ? 1 : 0);
+	} while (*at != '\0');
+	return CORREIO_OK;
+}
+
 int client_config_check(const struct correio_config *config, struct correio_error *err)
 {
 	const struct client_options *o = &config->options;
@@ -229,9 +248,16 @@ int client_config_check(const struct correio_config *config, struct correio_erro
 		return client_error_code(err, CORREIO_ERR_INVALID_CONFIG, false,
 			"delivery.timeout.ms (%lld) is below linger.ms (%lld): no record could be delivered; raise it",
 			(long long)o->delivery_timeout_ms, (long long)o->linger_ms);
+	if (o->heartbeat_interval_ms >= o->session_timeout_ms)
+		return client_error_code(err, CORREIO_ERR_INVALID_CONFIG, false,
+			"heartbeat.interval.ms (%lld) must be below session.timeout.ms (%lld), a third of it or less",
+			(long long)o->heartbeat_interval_ms, (long long)o->session_timeout_ms);
+	int code = check_assignors(o->assignment_strategy, err);
+	if (code != CORREIO_OK)
+		return code;
 	struct client_address *list = NULL;
 	size_t count = 0;
-	int code = client_config_parse_servers(o->bootstrap_servers, &list, &count, err);
+	code = client_config_parse_servers(o->bootstrap_servers, &list, &count, err);
 	if (code == CORREIO_OK)
 		client_address_list_free(list, count);
 	return code;

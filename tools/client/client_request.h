@@ -32,6 +32,16 @@ struct client_request {
 };
 MAGIC(client_request, 0x434c5251);
 
+/* protobuf-c's fields know no const; packing does not write. */
+static inline char *client_text(const char *s)
+{
+	union {
+		const char *c;
+		char *v;
+	} u = {.c = s};
+	return u.v;
+}
+
 /* Packs header with that correlation id. payload is borrowed until done was called. */
 struct client_request *client_request_new(Correio__RequestHeader *header, uint64_t correlation_id,
 	const struct slice *payload, size_t payload_count);

@@ -1,4 +1,4 @@
-#include "tools/client/consumer_internal.h"
+#include "tools/client/consumer_group.h"
 #include "base/clock.h"
 #include "base/topic_partition.h"
 
@@ -17,6 +17,8 @@ int correio_consumer_new(const struct correio_config *config, struct correio_con
 	c->options = &c->config->options;
 	c->cluster = cluster;
 	c->next_generation = 1;
+	if (c->options->group_id[0] != '\0')
+		c->group = consumer_group_new(c);
 	*ret_consumer = c;
 	return CORREIO_OK;
 }
@@ -59,7 +61,8 @@ void correio_consumer_free(struct correio_consumer *c)
 		return;
 	CHECK_MAGIC(correio_consumer, c);
 	records_close(c);
-	client_cluster_free(c->cluster);
+	client_cluster_free(c->cluster); /* what was asked is answered now */
+	consumer_group_free(c->group);
 	for (struct consumer_partition *p = c->partitions, *next; p != NULL; p = next) {
 		next = p->next;
 		partition_free(c, p);
@@ -154,6 +157,7 @@ int correio_consumer_assign(struct correio_consumer *c, const char *topic, int32
 		p->topic = check_strdup(topic);
 		p->partition = partition;
 		p->last = &p->first;
+		p->committed = -1;
 		p->next = c->partitions;
 		c->partitions = p;
 		client_cluster_want_topic(c->cluster, topic);
@@ -260,6 +264,7 @@ static enum status next_batch(struct correio_consumer *c, struct consumer_partit
 		c->records.open = true;
 		c->records.partition = p;
 		c->records.from_offset = from;
+		c->records.next_offset = from;
 		c->records.high_watermark = f->high_watermark;
 		c->records.size = size;
 		*ret_found = true;
@@ -329,7 +334,13 @@ int correio_consumer_poll(struct correio_consumer *c, int64_t timeout_ms, struct
 	for (bool looked = false;;) {
 		/* Requests go out before records are handed out: that is the prefetch. */
 		int64_t deadline_us = until_us;
-		bool look = consumer_fetch_send(c, now_us, &deadline_us) || c->turn_due;
+		bool look = c->group != NULL && consumer_group_step(c->group, now_us, &deadline_us);
+		if (c->group != NULL && c->group->failed) {
+			if (err != NULL)
+				*err = c->group->failure;
+			return c->group->failure.code;
+		}
+		look = consumer_fetch_send(c, now_us, &deadline_us) || look || c->turn_due;
 		if (look)
 			(void)client_cluster_poll(c->cluster, 0, -1);
 		looked = looked || look;
@@ -378,6 +389,7 @@ int correio_records_next(struct correio_records *r, bool *ret_more, struct corre
 	do {
 		enum status s = record_iterator_next(&r->iterator, &record);
 		if (s == STATUS_NOT_FOUND) {
+			r->next_offset = r->partition->position; /* of the whole batch */
 			*ret_more = false;
 			return CORREIO_OK;
 		}
@@ -395,6 +407,7 @@ int correio_records_next(struct correio_records *r, bool *ret_more, struct corre
 		.headers = record.headers.p,
 		.headers_size = record.headers.n,
 	};
+	r->next_offset = record.offset + 1;
 	*ret_more = true;
 	return CORREIO_OK;
 }

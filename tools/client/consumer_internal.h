@@ -30,6 +30,7 @@ struct consumer_partition {
 	int64_t seek_timestamp; /* as in ListOffsets */
 	int64_t position;       /* next to hand out; -1 unknown */
 	int64_t fetch_offset;   /* next to ask for */
+	int64_t committed;      /* by this consumer's group, as far as it knows; -1 none */
 	int64_t not_before_us;
 	int64_t unknown_since_us; /* 0: the topic is known */
 	bool in_flight;
@@ -42,9 +43,11 @@ struct correio_records {
 	struct record_iterator iterator;
 	bool open; /* iterator is to be finished */
 	int64_t from_offset, high_watermark;
+	int64_t next_offset; /* after the last record handed out */
 	size_t size;
 };
 
+struct consumer_group;
 struct correio_consumer {
 	unsigned magic;
 	struct correio_config *config;
@@ -54,6 +57,9 @@ struct correio_consumer {
 	size_t queued_bytes;
 	struct correio_records records;
 	uint64_t next_generation;
+	struct consumer_group *group; /* NULL: no group.id */
+	correio_rebalance_fn rebalanced;
+	void *rebalanced_arg;
 	bool turn_due; /* an answer was used up: time to see to the sockets */
 };
 MAGIC(correio_consumer, 0x434f4e53);

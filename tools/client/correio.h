@@ -32,13 +32,23 @@ enum correio_code {
 	CORREIO_ERR_REQUEST_TIMED_OUT = 7,
 	CORREIO_ERR_MESSAGE_TOO_LARGE = 10,
 	CORREIO_ERR_NETWORK_EXCEPTION = 13,
+	CORREIO_ERR_COORDINATOR_LOAD_IN_PROGRESS = 14,
+	CORREIO_ERR_COORDINATOR_NOT_AVAILABLE = 15,
+	CORREIO_ERR_NOT_COORDINATOR = 16,
 	CORREIO_ERR_INVALID_TOPIC = 17,
 	CORREIO_ERR_NOT_ENOUGH_REPLICAS = 19,
+	CORREIO_ERR_ILLEGAL_GENERATION = 22,
+	CORREIO_ERR_INVALID_GROUP_ID = 24,
+	CORREIO_ERR_UNKNOWN_MEMBER_ID = 25,
+	CORREIO_ERR_REBALANCE_IN_PROGRESS = 27,
 	CORREIO_ERR_TOPIC_ALREADY_EXISTS = 36,
 	CORREIO_ERR_INVALID_PARTITIONS = 37,
 	CORREIO_ERR_INVALID_REPLICATION_FACTOR = 38,
 	CORREIO_ERR_INVALID_CONFIG = 40,
 	CORREIO_ERR_STORAGE = 56,
+	CORREIO_ERR_NON_EMPTY_GROUP = 68,
+	CORREIO_ERR_GROUP_ID_NOT_FOUND = 69,
+	CORREIO_ERR_FENCED_INSTANCE_ID = 82,
 	/* The library's own. */
 	CORREIO_ERR_BUFFER_FULL = -1001,      /* buffer.memory stayed full for max.block.ms; try again later */
 	CORREIO_ERR_INVALID_ARGUMENT = -1002, /* a bug in the caller, or an option out of range */
@@ -192,6 +202,40 @@ int correio_records_next(struct correio_records *r, bool *ret_more, struct corre
 	struct correio_error *err);
 /* Walks headers: start with *cursor = 0; false after the last or when they are damaged. */
 bool correio_record_header(const struct correio_record *record, size_t *cursor, struct correio_header *ret_header);
+
+/* ---- consumer groups ----
+ *
+ * With group.id set, subscribe() makes the consumer a member of that group; its partitions come and go within poll(). Members may be
+ * clients of Kafka as well: assignors and what members tell each other are Kafka's. Heartbeats are sent within poll(), so call it at
+ * least every session.timeout.ms; a member that was silent for longer loses its partitions, and joins again at its next poll(). */
+
+struct correio_topic_partition {
+	const char *topic;
+	int32_t partition;
+	int64_t offset; /* -1: none */
+};
+enum correio_rebalance_kind {
+	CORREIO_ASSIGNED, /* these are read from now on, besides those kept; perhaps none. The rebalance is over */
+	CORREIO_REVOKED,  /* these go to other members: commit now what you want committed */
+	CORREIO_LOST,     /* these may be read by others already: a commit would be refused */
+};
+/* Runs within poll(). It may commit; it must not poll, subscribe, close or free. */
+typedef void (*correio_rebalance_fn)(void *arg, enum correio_rebalance_kind kind, const struct correio_topic_partition *partitions,
+	size_t count);
+void correio_consumer_on_rebalance(struct correio_consumer *c, correio_rebalance_fn rebalanced, void *arg);
+/* Joins the group at the next poll(); a second call replaces the topics. Topics that do not exist yet are read once they do.
+ * Partitions begin at the group's committed offset, else where auto.offset.reset says. */
+int correio_consumer_subscribe(struct correio_consumer *c, const char *const *topics, size_t count, struct correio_error *err);
+/* Commits everything handed out so far: whole batches of which records_next() has told the end, of the present one the records it has
+ * given. Waits up to request.timeout.ms. REBALANCE_IN_PROGRESS, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID: the group has moved on; what was
+ * read since the last commit may be read by others again. Also for partitions assigned by hand, when the group has no members. */
+int correio_consumer_commit(struct correio_consumer *c, struct correio_error *err);
+/* The same for these offsets: of the next record to read, each. */
+int correio_consumer_commit_offsets(struct correio_consumer *c, const struct correio_topic_partition *offsets, size_t count,
+	struct correio_error *err);
+/* Commits (with enable.auto.commit), leaves the group unless group.instance.id is set, and frees, all within timeout_ms. The result is the
+ * commit's. correio_consumer_free() alone is what a crash would be. */
+int correio_consumer_close(struct correio_consumer *c, int64_t timeout_ms, struct correio_error *err);
 
 /* ---- administration ---- */
 

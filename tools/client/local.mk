@@ -8,13 +8,18 @@ libclient_a_SOURCES = \
 	tools/client/admin.c tools/client/admin_internal.h \
 	tools/client/admin_configs.c \
 	tools/client/admin_topics.c \
+	tools/client/assignor.c tools/client/assignor.h \
 	tools/client/client_cluster.c tools/client/client_cluster.h \
 	tools/client/client_config.c tools/client/client_config.h tools/client/options.def \
 	tools/client/client_connection.c tools/client/client_connection.h \
 	tools/client/client_error.c tools/client/client_error.h \
 	tools/client/client_request.c tools/client/client_request.h \
 	tools/client/consumer.c tools/client/consumer_internal.h \
+	tools/client/consumer_commit.c \
 	tools/client/consumer_fetch.c \
+	tools/client/consumer_group.c tools/client/consumer_group.h \
+	tools/client/consumer_group_requests.c \
+	tools/client/consumer_protocol.c tools/client/consumer_protocol.h \
 	tools/client/partitioner.c tools/client/partitioner.h \
 	tools/client/producer.c tools/client/producer_internal.h \
 	tools/client/producer_batches.c \
