@@ -1,7 +1,7 @@
 /* OffsetCommit, OffsetFetch, OffsetDelete. Offsets are kept flat, in the order of the message. */
 #include "kafka/kafka_groups.h"
 #include "kafka/kafka_handlers.h"
-#include "service/group_offsets.h"
+#include "service/offset_list.h"
 
 enum {
 	MIB = 1024 * 1024,
@@ -12,62 +12,50 @@ enum {
 
 /* --- commit ---------------------------------------------------------------- */
 
-struct kafka_commit {
-	struct kafka_call *call;
-	struct group_offsets offsets;
-	struct group_request request;
-};
-
-static void answer_commit(struct kafka_commit *k)
+static bool fill_committed(struct kafka_call *c, const struct group_request *r, struct kafka_offset_commit_response *m)
 {
-	struct kafka_call *c = k->call;
 	const struct kafka_offset_commit_request *asked = c->body;
-	struct kafka_offset_commit_response m;
-	size_t at = 0;
-	kafka_messages_init(c->api->response, &m);
-	m.topics_count = asked->topics_count;
-	m.topics = KAFKA_CALL_NEW(c, offset_commit_response_topic, asked->topics_count);
-	for (int32_t i = 0; m.topics != NULL && i < asked->topics_count; i++) {
-		struct kafka_offset_commit_response_topic *t = &m.topics[i];
+	const struct group_request_offset *o = r->commit.offsets;
+	m->topics_count = asked->topics_count;
+	m->topics = KAFKA_CALL_NEW(c, offset_commit_response_topic, asked->topics_count);
+	for (int32_t i = 0; m->topics != NULL && i < asked->topics_count; i++) {
+		struct kafka_offset_commit_response_topic *t = &m->topics[i];
 		t->name = asked->topics[i].name;
 		t->partitions_count = asked->topics[i].partitions_count;
 		t->partitions = KAFKA_CALL_NEW(c, offset_commit_response_topic_partition, t->partitions_count);
-		if (t->partitions == NULL) {
-			m.topics = NULL;
-			break;
-		}
-		for (int32_t p = 0; p < t->partitions_count; p++) {
-			t->partitions[p].partition_index = asked->topics[i].partitions[p].partition_index;
-			t->partitions[p].error_code =
-				status_code(group_offsets_status(&k->offsets, at++, k->request.status));
+		if (t->partitions == NULL)
+			return false;
+		for (int32_t p = 0; p < t->partitions_count; p++, o++) {
+			t->partitions[p].partition_index = o->partition;
+			t->partitions[p].error_code = status_code(offset_list_status(o, r->status));
 		}
 	}
-	if (m.topics != NULL)
+	return m->topics != NULL;
+}
+
+static void committed(struct group_request *r)
+{
+	struct kafka_call *c = kafka_groups_call(r);
+	struct kafka_offset_commit_response m;
+	kafka_messages_init(c->api->response, &m);
+	if (fill_committed(c, r, &m))
 		kafka_call_answer(c, &m, NULL);
 	else
 		kafka_call_abort_memory(c);
 }
 
-static void committed(struct group_request *r)
-{
-	struct kafka_commit *k = r->arg;
-	expect(&k->request == r);
-	answer_commit(k);
-}
-
-static bool fill_commit(struct kafka_call *c, struct group_offsets *o)
+/* False: no memory. */
+static bool fill_commit(struct kafka_call *c, struct group_request_commit *k)
 {
 	const struct kafka_offset_commit_request *m = c->body;
-	const struct cluster_image *image = service_loop_image(c->service);
-	size_t count = 0;
+	size_t n = 0;
 	for (int32_t i = 0; i < m->topics_count; i++)
-		count += (size_t)m->topics[i].partitions_count;
-	if (!group_offsets_init(o, &c->request->arena, count))
-		return false;
-	for (int32_t i = 0; i < m->topics_count; i++) {
+		k->offset_count += (size_t)m->topics[i].partitions_count;
+	k->offsets = kafka_call_array(c, k->offset_count, sizeof(*k->offsets));
+	for (int32_t i = 0; k->offsets != NULL && i < m->topics_count; i++) {
 		const struct kafka_offset_commit_request_topic *t = &m->topics[i];
-		for (int32_t p = 0; p < t->partitions_count; p++) {
-			const struct group_request_offset entry = {
+		for (int32_t p = 0; p < t->partitions_count; p++)
+			k->offsets[n++] = (struct group_request_offset){
 				.topic = t->name,
 				.partition = t->partitions[p].partition_index,
 				.offset = t->partitions[p].committed_offset,
@@ -75,40 +63,26 @@ static bool fill_commit(struct kafka_call *c, struct group_offsets *o)
 				.metadata = t->partitions[p].committed_metadata,
 				.commit_timestamp = t->partitions[p].commit_timestamp,
 			};
-			group_offsets_add(o, image, &entry);
-		}
 	}
-	return true;
+	return k->offsets != NULL;
 }
 
 void kafka_groups_offset_commit(struct kafka_call *c)
 {
 	const struct kafka_offset_commit_request *m = c->body;
-	struct kafka_commit *k = kafka_call_array(c, 1, sizeof(*k));
-	if (k == NULL || !fill_commit(c, &k->offsets)) {
-		kafka_call_abort_memory(c);
+	struct kafka_group_call *g = kafka_groups_new(c, GROUP_REQUEST_COMMIT, m->group_id);
+	if (g == NULL)
 		return;
-	}
-	k->call = c;
-	k->request = (struct group_request){
-		.kind = GROUP_REQUEST_COMMIT,
-		.group_id = m->group_id,
-		.arena = &c->request->arena,
-		.commit = {
-			.member_id = m->member_id,
-			.instance_id = m->group_instance_id,
-			.generation = m->generation_id_or_member_epoch,
-			.retention_ms = m->retention_time_ms,
-			.offsets = k->offsets.known,
-			.offset_count = k->offsets.known_count,
-		},
-		.done = committed,
-		.arg = k,
+	g->request.commit = (struct group_request_commit){
+		.member_id = m->member_id,
+		.instance_id = m->group_instance_id,
+		.generation = m->generation_id_or_member_epoch,
+		.retention_ms = m->retention_time_ms,
 	};
-	if (k->offsets.known_count > 0)
-		group_service_start(c->service, &k->request);
+	if (fill_commit(c, &g->request.commit))
+		kafka_groups_start(g, committed);
 	else
-		answer_commit(k);
+		kafka_call_abort_memory(c);
 }
 
 /* --- fetch ----------------------------------------------------------------- */
@@ -126,20 +100,12 @@ static void fill_fetched(const struct group_request_offset *from, enum status wh
 	to->metadata = s == STATUS_OK ? kafka_groups_text(from->metadata) : "";
 }
 
-static int32_t count_topics(const struct group_request_offset *o, size_t count)
-{
-	int32_t topics = 0;
-	for (size_t i = 0; i < count; i++)
-		topics += i == 0 || strcmp(o[i].topic, o[i - 1].topic) != 0;
-	return topics;
-}
-
 /* Neighbours of one topic become one topic of the answer. False: no memory. */
 static bool fill_fetched_topics(struct kafka_call *c, const struct group_request *r, struct kafka_offset_fetch_response_group *g)
 {
 	const struct group_request_offset *o = r->fetch.offsets;
 	size_t count = r->fetch.offset_count, i = 0;
-	int32_t topic_count = count_topics(o, count);
+	int32_t topic_count = (int32_t)offset_list_topics(o, count);
 	struct kafka_offset_fetch_response_group_topic *topics = KAFKA_CALL_NEW(c, offset_fetch_response_group_topic, topic_count);
 	struct kafka_offset_fetch_response_group_topic_partition *partitions =
 		KAFKA_CALL_NEW(c, offset_fetch_response_group_topic_partition, (int32_t)count);
@@ -166,7 +132,7 @@ static bool fill_fetched_group(struct kafka_call *c, struct group_request *r, st
 	if (r->status != STATUS_OK && c->header.api_version >= FETCH_WITH_GROUP_ERROR)
 		return true;
 	if (r->fetch.all && r->status == STATUS_OK)
-		group_offsets_sort(r->fetch.offsets, r->fetch.offset_count);
+		offset_list_sort(r->fetch.offsets, r->fetch.offset_count);
 	return fill_fetched_topics(c, r, g);
 }
 
@@ -297,16 +263,10 @@ void kafka_groups_offset_fetch(struct kafka_call *c)
 
 /* --- delete ---------------------------------------------------------------- */
 
-struct kafka_offset_deletion {
-	struct kafka_call *call;
-	struct group_offsets offsets;
-	struct group_request request;
-};
-
-static bool fill_deleted(struct kafka_call *c, const struct group_offsets *o, struct kafka_offset_delete_response *m)
+static bool fill_deleted(struct kafka_call *c, const struct group_request *r, struct kafka_offset_delete_response *m)
 {
 	const struct kafka_offset_delete_request *asked = c->body;
-	size_t at = 0;
+	const struct group_request_offset *o = r->delete_offsets.offsets;
 	m->topics_count = asked->topics_count;
 	m->topics = KAFKA_CALL_NEW(c, offset_delete_response_topic, asked->topics_count);
 	for (int32_t i = 0; m->topics != NULL && i < asked->topics_count; i++) {
@@ -316,9 +276,9 @@ static bool fill_deleted(struct kafka_call *c, const struct group_offsets *o, st
 		t->partitions = KAFKA_CALL_NEW(c, offset_delete_response_topic_partition, t->partitions_count);
 		if (t->partitions == NULL)
 			return false;
-		for (int32_t p = 0; p < t->partitions_count; p++) {
-			t->partitions[p].partition_index = asked->topics[i].partitions[p].partition_index;
-			t->partitions[p].error_code = status_code(group_offsets_status(o, at++, STATUS_OK));
+		for (int32_t p = 0; p < t->partitions_count; p++, o++) {
+			t->partitions[p].partition_index = o->partition;
+			t->partitions[p].error_code = status_code(o->status);
 		}
 	}
 	return m->topics != NULL;
@@ -327,53 +287,41 @@ static bool fill_deleted(struct kafka_call *c, const struct group_offsets *o, st
 /* An error of the group stands alone. */
 static void deleted(struct group_request *r)
 {
-	struct kafka_offset_deletion *d = r->arg;
-	struct kafka_call *c = CAST(kafka_call, d->call);
+	struct kafka_call *c = kafka_groups_call(r);
 	struct kafka_offset_delete_response m;
 	kafka_messages_init(c->api->response, &m);
 	m.error_code = status_code(r->status);
-	if (r->status != STATUS_OK || fill_deleted(c, &d->offsets, &m))
+	if (r->status != STATUS_OK || fill_deleted(c, r, &m))
 		kafka_call_answer(c, &m, NULL);
 	else
 		kafka_call_abort_memory(c);
 }
 
-static bool fill_deletion(struct kafka_call *c, struct group_offsets *o)
+/* False: no memory. */
+static bool fill_deletion(struct kafka_call *c, struct group_request_delete_offsets *d)
 {
 	const struct kafka_offset_delete_request *m = c->body;
-	const struct cluster_image *image = service_loop_image(c->service);
-	size_t count = 0;
+	size_t n = 0;
 	for (int32_t i = 0; i < m->topics_count; i++)
-		count += (size_t)m->topics[i].partitions_count;
-	if (!group_offsets_init(o, &c->request->arena, count))
-		return false;
-	for (int32_t i = 0; i < m->topics_count; i++)
-		for (int32_t p = 0; p < m->topics[i].partitions_count; p++) {
-			const struct group_request_offset entry = {
+		d->offset_count += (size_t)m->topics[i].partitions_count;
+	d->offsets = kafka_call_array(c, d->offset_count, sizeof(*d->offsets));
+	for (int32_t i = 0; d->offsets != NULL && i < m->topics_count; i++)
+		for (int32_t p = 0; p < m->topics[i].partitions_count; p++)
+			d->offsets[n++] = (struct group_request_offset){
 				.topic = m->topics[i].name,
 				.partition = m->topics[i].partitions[p].partition_index,
 			};
-			group_offsets_add(o, image, &entry);
-		}
-	return true;
+	return d->offsets != NULL;
 }
 
 void kafka_groups_offset_delete(struct kafka_call *c)
 {
 	const struct kafka_offset_delete_request *m = c->body;
-	struct kafka_offset_deletion *d = kafka_call_array(c, 1, sizeof(*d));
-	if (d == NULL || !fill_deletion(c, &d->offsets)) {
-		kafka_call_abort_memory(c);
+	struct kafka_group_call *g = kafka_groups_new(c, GROUP_REQUEST_DELETE_OFFSETS, m->group_id);
+	if (g == NULL)
 		return;
-	}
-	d->call = c;
-	d->request = (struct group_request){
-		.kind = GROUP_REQUEST_DELETE_OFFSETS,
-		.group_id = m->group_id,
-		.arena = &c->request->arena,
-		.delete_offsets = {.offsets = d->offsets.known, .offset_count = d->offsets.known_count},
-		.done = deleted,
-		.arg = d,
-	};
-	group_service_start(c->service, &d->request);
+	if (fill_deletion(c, &g->request.delete_offsets))
+		kafka_groups_start(g, deleted);
+	else
+		kafka_call_abort_memory(c);
 }

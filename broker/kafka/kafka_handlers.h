@@ -26,8 +26,6 @@ void kafka_admin_alter_configs(struct kafka_call *c);
 void kafka_admin_incremental_alter_configs(struct kafka_call *c);
 /* Codes of where a value comes from (Kafka: ConfigSource). */
 int8_t kafka_admin_config_source(enum config_source source);
-/* Codes of where a value comes from (Kafka: ConfigSource). source: of a config_row. */
-int8_t kafka_admin_config_source(const char *source);
 /* kafka_groups_members.c */
 void kafka_groups_join(struct kafka_call *c);
 void kafka_groups_sync(struct kafka_call *c);

@@ -42,9 +42,11 @@ static enum status route(const struct service_loop *s, const struct group_reques
 	return STATUS_OK;
 }
 
-/* Offsets are kept for partitions that exist: so their number is bounded by the cluster's, not by what clients ask for. */
-static void refuse_unknown_partitions(struct service_loop *s, struct group_request_offset *offsets, size_t count)
+/* Offsets are kept for partitions that exist: so their number is bounded by the cluster's, not by what clients ask for. Returns how
+ * many were refused. */
+static size_t refuse_unknown_partitions(struct service_loop *s, struct group_request_offset *offsets, size_t count)
 {
+	size_t refused = 0;
 	const struct cluster_image *image = service_loop_image(s);
 	const struct image_topic *topic = NULL;
 	for (size_t i = 0; i < count; i++) {
@@ -52,7 +54,9 @@ static void refuse_unknown_partitions(struct service_loop *s, struct group_reque
 			topic = cluster_image_topic(image, slice_of_str(offsets[i].topic));
 		bool known = topic != NULL && image_topic_partition(topic, offsets[i].partition) != NULL;
 		offsets[i].status = known ? STATUS_OK : STATUS_UNKNOWN_TOPIC_OR_PARTITION;
+		refused += known ? 0 : 1;
 	}
+	return refused;
 }
 
 void group_service_start(struct service_loop *s, struct group_request *r)
@@ -63,16 +67,21 @@ void group_service_start(struct service_loop *s, struct group_request *r)
 	struct topic_partition tp;
 	r->home = s->scheduler;
 	r->message = NULL;
+	r->status = STATUS_OK;
+	/* Before the way is looked for: what the cluster does not have is told so by any broker. */
+	if (r->kind == GROUP_REQUEST_COMMIT &&
+		refuse_unknown_partitions(s, r->commit.offsets, r->commit.offset_count) == r->commit.offset_count) {
+		r->done(r);
+		return;
+	}
+	if (r->kind == GROUP_REQUEST_DELETE_OFFSETS)
+		(void)refuse_unknown_partitions(s, r->delete_offsets.offsets, r->delete_offsets.offset_count);
 	r->status = route(s, r, &tp);
 	if (r->status != STATUS_OK) {
 		r->message = service_message_format(r->arena, "group \"%.200s\": %s", r->group_id, status_text(r->status));
 		r->done(r);
 		return;
 	}
-	if (r->kind == GROUP_REQUEST_COMMIT)
-		refuse_unknown_partitions(s, r->commit.offsets, r->commit.offset_count);
-	else if (r->kind == GROUP_REQUEST_DELETE_OFFSETS)
-		refuse_unknown_partitions(s, r->delete_offsets.offsets, r->delete_offsets.offset_count);
 	r->partition = tp.partition;
 	group_coordinator_start(owner_of(s, &tp), r);
 }

@@ -8,7 +8,7 @@
 #include "service/service_loop.h"
 
 /* r->group_id, kind, its part, arena, done, arg: the caller's; home is set here. Requests of one connection to one group arrive in
- * the order of the calls. */
+ * the order of the calls. Partitions of a commit or deletion that the cluster does not have are refused here, each for itself. */
 void group_service_start(struct service_loop *s, struct group_request *r);
 /* When nobody waits for the answer any more (the peer has gone), a member's parked join stays parked, as in Kafka: its session
  * timeout decides; the call and its arena live until done. */

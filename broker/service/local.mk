@@ -10,10 +10,10 @@ libservice_a_SOURCES = \
 	broker/service/fetch_service.c broker/service/fetch_service.h \
 	broker/service/group_fan.c broker/service/group_fan.h \
 	broker/service/group_host.c broker/service/group_host.h \
-	broker/service/group_offsets.c broker/service/group_offsets.h \
 	broker/service/group_service.c broker/service/group_service.h \
 	broker/service/leader_hint.c broker/service/leader_hint.h \
 	broker/service/metadata_service.c broker/service/metadata_service.h \
+	broker/service/offset_list.c broker/service/offset_list.h \
 	broker/service/produce_conversion.c broker/service/produce_conversion.h \
 	broker/service/produce_service.c broker/service/produce_service.h \
 	broker/service/service_loop.c broker/service/service_loop.h \
