@@ -88,6 +88,30 @@ static int check_answer(struct correio_admin *a, const struct admin_call *call, 
 	return code;
 }
 
+/* One request and its answer, or why there is none. */
+static void ask(struct correio_admin *a, struct client_connection *connection, const struct admin_call *call, int64_t deadline_us)
+{
+	struct client_request *r = client_cluster_request(a->cluster, call->request, NULL, 0, call->extra_ms);
+	a->answered = false;
+	r->done = admin_done;
+	r->arg = a;
+	client_connection_send(connection, r);
+	while (!a->answered)
+		(void)client_cluster_poll(a->cluster, deadline_us, -1);
+}
+
+int admin_run_on(struct correio_admin *a, struct client_connection *connection, const struct admin_call *call,
+	Correio__ResponseHeader **ret_header, struct correio_error *err)
+{
+	CHECK_MAGIC(correio_admin, a);
+	ask(a, connection, call, INT64_MAX); /* the request has a deadline of its own */
+	if (a->header != NULL)
+		return check_answer(a, call, ret_header, err);
+	if (err != NULL)
+		*err = a->error;
+	return a->error.code;
+}
+
 int admin_run(struct correio_admin *a, const struct admin_call *call, Correio__ResponseHeader **ret_header,
 	struct correio_error *err)
 {
@@ -99,14 +123,8 @@ int admin_run(struct correio_admin *a, const struct admin_call *call, Correio__R
 		struct client_connection *c = find_connection(a, deadline_us, &code, err);
 		if (c == NULL)
 			return code;
-		struct client_request *r = client_cluster_request(a->cluster, call->request, NULL, 0, call->extra_ms);
-		a->answered = false;
-		r->done = admin_done;
-		r->arg = a;
 		bool was_sound = client_connection_failure(c) == NULL;
-		client_connection_send(c, r);
-		while (!a->answered)
-			(void)client_cluster_poll(a->cluster, deadline_us, -1);
+		ask(a, c, call, deadline_us);
 		if (a->header != NULL)
 			return check_answer(a, call, ret_header, err);
 		/* Never sent (the connection was not made) or safe to send again: the next broker is asked. */
@@ -233,21 +251,10 @@ int correio_admin_list_offset(struct correio_admin *a, const char *topic, int32_
 	list.n_topics = 1;
 	header.request_case = CORREIO__REQUEST_HEADER__REQUEST_LIST_OFFSETS;
 	header.list_offsets = &list;
-	struct client_request *r = client_cluster_request(a->cluster, &header, NULL, 0, 0);
-	a->answered = false;
-	r->done = admin_done;
-	r->arg = a;
-	client_connection_send(connection, r);
-	while (!a->answered)
-		(void)client_cluster_poll(a->cluster, INT64_MAX, -1);
-	if (a->header == NULL) {
-		if (err != NULL)
-			*err = a->error;
-		return a->error.code;
-	}
-	struct admin_call call = {.expected = CORREIO__RESPONSE_HEADER__RESPONSE_LIST_OFFSETS, .what = topic};
+	struct admin_call call = {
+		.request = &header, .expected = CORREIO__RESPONSE_HEADER__RESPONSE_LIST_OFFSETS, .what = topic};
 	Correio__ResponseHeader *h;
-	code = check_answer(a, &call, &h, err);
+	code = admin_run_on(a, connection, &call, &h, err);
 	if (code != CORREIO_OK)
 		return code;
 	const Correio__ListOffsetsResponse *answer = h->list_offsets;

@@ -319,6 +319,51 @@ void correio_configs_free(struct correio_configs *c);
 int correio_admin_alter_configs(struct correio_admin *a, enum correio_resource type, const char *name,
 	const struct correio_entry *entries, size_t count, struct correio_error *err);
 
+/* Consumer groups. Each call finds the group's coordinator first. */
+struct correio_listed_group {
+	const char *group, *protocol_type, *state, *type; /* type: "classic", "consumer" */
+	int32_t coordinator;                              /* broker id */
+};
+struct correio_groups;
+/* Of all brokers, by name. */
+int correio_admin_list_groups(struct correio_admin *a, struct correio_groups **ret_groups, struct correio_error *err);
+size_t correio_groups_count(const struct correio_groups *g);
+const struct correio_listed_group *correio_groups_at(const struct correio_groups *g, size_t index);
+void correio_groups_free(struct correio_groups *g);
+
+struct correio_group_member {
+	const char *member_id, *instance_id; /* instance_id NULL: a dynamic member */
+	const char *client_id, *host;
+	const struct correio_topic_partition *assignment; /* offsets -1 */
+	size_t assignment_count;
+};
+struct correio_group {
+	const char *group, *state, *protocol_type, *protocol; /* state "Dead": there is no such group */
+	int32_t coordinator, coordinator_port;
+	const char *coordinator_host;
+	const struct correio_group_member *members;
+	size_t member_count;
+};
+int correio_admin_describe_group(struct correio_admin *a, const char *group, struct correio_group **ret_group,
+	struct correio_error *err);
+void correio_group_free(struct correio_group *g);
+
+/* Every offset the group has committed, by topic and partition; freed with correio_group_offsets_free. */
+struct correio_group_offsets;
+int correio_admin_group_offsets(struct correio_admin *a, const char *group, struct correio_group_offsets **ret_offsets,
+	struct correio_error *err);
+size_t correio_group_offsets_count(const struct correio_group_offsets *o);
+const struct correio_topic_partition *correio_group_offsets_at(const struct correio_group_offsets *o, size_t index);
+void correio_group_offsets_free(struct correio_group_offsets *o);
+/* Sets offsets of a group that has no members (else UNKNOWN_MEMBER_ID). The first partition refused is the error; others may be set. */
+int correio_admin_set_group_offsets(struct correio_admin *a, const char *group, const struct correio_topic_partition *offsets,
+	size_t count, struct correio_error *err);
+/* Forgets offsets of topics that no member subscribes to. */
+int correio_admin_delete_group_offsets(struct correio_admin *a, const char *group, const struct correio_topic_partition *offsets,
+	size_t count, struct correio_error *err);
+/* NON_EMPTY_GROUP: it has members. GROUP_ID_NOT_FOUND. */
+int correio_admin_delete_group(struct correio_admin *a, const char *group, struct correio_error *err);
+
 struct correio_broker {
 	int32_t id, port;
 	const char *host, *rack;

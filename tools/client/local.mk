@@ -7,6 +7,8 @@ libclient_a_SOURCES = \
 	tools/client/correio.h \
 	tools/client/admin.c tools/client/admin_internal.h \
 	tools/client/admin_configs.c \
+	tools/client/admin_group_offsets.c \
+	tools/client/admin_groups.c \
 	tools/client/admin_topics.c \
 	tools/client/assignor.c tools/client/assignor.h \
 	tools/client/client_cluster.c tools/client/client_cluster.h \
