@@ -271,6 +271,25 @@ struct correio_config *cli_client_config(const struct cli_common *common)
 	return NULL;
 }
 
+struct correio_admin *cli_admin(const struct cli_common *common, struct correio_config **ret_config, int *ret_status)
+{
+	struct correio_config *config = cli_client_config(common);
+	struct correio_admin *admin = NULL;
+	struct correio_error err;
+	*ret_status = CLI_FAILED;
+	if (config == NULL)
+		return NULL;
+	if (correio_admin_new(config, &admin, &err) != CORREIO_OK)
+		*ret_status = cli_fail(common, &err);
+	else
+		*ret_status = CLI_OK;
+	if (admin != NULL && ret_config != NULL)
+		*ret_config = config;
+	else
+		correio_config_free(config);
+	return admin;
+}
+
 struct correio_entry *cli_entries(const struct cli_command *command, const struct cli_list *items, size_t extra)
 {
 	struct correio_entry *entries =

@@ -70,6 +70,9 @@ int cli_fail_text(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* Client options from --command-config, --property and --bootstrap-server; NULL: the error was told. */
 struct correio_config *cli_client_config(const struct cli_common *common);
+/* An admin handle by these options; ret_config (may be NULL) gets them, to be freed. NULL: the error was told, *ret_status is the exit
+ * status. */
+struct correio_admin *cli_admin(const struct cli_common *common, struct correio_config **ret_config, int *ret_status);
 /* "key=value" split; key copied. False when there is no '='. */
 bool cli_split(const char *text, char separator, char **ret_key, const char **ret_value);
 /* key=value items as entries, to be freed with cli_entries_free. NULL: an item without '=' was told. */

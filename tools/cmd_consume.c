@@ -3,9 +3,10 @@
 #include "tools/record_print.h"
 #include "tools/topic_store.h"
 #include "base/clock.h"
+#include <signal.h>
 
 #define COUNT(options) (sizeof(options) / sizeof((options)[0]))
-enum { POLL_MS = 1000 };
+enum { POLL_MS = 1000, CLOSE_WAIT_MS = 10000 };
 
 struct consume_args {
 	struct cli_common common;
@@ -89,12 +90,29 @@ static int print_records(const struct consume_args *a, struct correio_records *r
 	return CORREIO_OK;
 }
 
+/* Stops cleanly on a signal: what was printed is committed, and the group need not wait for a session to expire. */
+static volatile sig_atomic_t stopped;
+
+static void stop(int number)
+{
+	(void)number;
+	stopped = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND};
+	(void)sigemptyset(&action.sa_mask);
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+}
+
 static int consume_loop(struct correio_consumer *c, const struct consume_args *a)
 {
 	int64_t left = a->max_messages >= 0 ? a->max_messages : INT64_MAX;
 	int64_t last_us = clock_monotonic_us(clock_system());
 	struct correio_error err;
-	while (left > 0) {
+	while (left > 0 && !stopped) {
 		struct correio_records *records;
 		int code = correio_consumer_poll(c, 0, &records, &err);
 		if (code == CORREIO_OK && records == NULL) {
@@ -119,8 +137,37 @@ static int consume_loop(struct correio_consumer *c, const struct consume_args *a
 	return fflush(stdout) == 0 ? CLI_OK : cli_fail_text("standard output cannot be written");
 }
 
+/* As a member of a group. */
+static int consume_in_group(const struct consume_args *a, const char *topic)
+{
+	struct correio_config *config = cli_client_config(&a->common);
+	if (config == NULL)
+		return CLI_FAILED;
+	struct correio_consumer *c = NULL;
+	struct correio_error err;
+	catch_signals();
+	int code = correio_config_set(config, "group.id", a->group, &err);
+	if (code == CORREIO_OK && a->from_beginning)
+		code = correio_config_set(config, "auto.offset.reset", "earliest", &err);
+	if (code == CORREIO_OK)
+		code = correio_consumer_new(config, &c, &err);
+	if (code == CORREIO_OK)
+		code = correio_consumer_subscribe(c, &topic, 1, &err);
+	correio_config_free(config);
+	if (code != CORREIO_OK) {
+		correio_consumer_free(c);
+		return cli_fail(&a->common, &err);
+	}
+	int status = consume_loop(c, a);
+	if (correio_consumer_close(c, CLOSE_WAIT_MS, &err) != CORREIO_OK && status == CLI_OK)
+		status = cli_fail(&a->common, &err);
+	return status;
+}
+
 static int consume(const struct consume_args *a, const char *topic)
 {
+	if (a->group != NULL)
+		return consume_in_group(a, topic);
 	int32_t count = 0;
 	int status = partition_count(a, topic, &count);
 	if (status != CLI_OK)
@@ -145,10 +192,9 @@ static int consume(const struct consume_args *a, const char *topic)
 static int check_args(const struct cli_command *command, const struct consume_args *a)
 {
 	int64_t offset;
-	if (a->group != NULL)
-		return cli_fail_text("--group %s: consumer groups are not available yet; read without one, e.g. with "
-				     "--from-beginning, or --partition and --offset",
-			a->group);
+	if (a->group != NULL && (a->partition >= 0 || a->offset != NULL || a->from_time >= 0))
+		return cli_usage(command, "--group: the group says which partitions, and from where; without --partition, --offset, "
+			"--from-time. correio group reset-offsets moves it");
 	if (a->protocol != NULL && strcmp(a->protocol, "native") != 0)
 		return cli_usage(command, "--protocol %s: this program speaks native", a->protocol);
 	if (!start_offset(a, &offset))
@@ -175,7 +221,7 @@ int cmd_consume(const struct cli_command *command, int argc, char **argv)
 		{"--print-timestamp", CLI_FLAG, NULL, &a.format.timestamp, "print the time in ms", 0, 0},
 		{"--print-partition", CLI_FLAG, NULL, &a.format.partition, "print the partition", 0, 0},
 		{"--print-offset", CLI_FLAG, NULL, &a.format.offset, "print the offset", 0, 0},
-		{"--group", CLI_TEXT, "G", &a.group, "consumer group (not available yet)", 0, 0},
+		{"--group", CLI_TEXT, "G", &a.group, "as a member of this consumer group: go on where it stopped", 0, 0},
 		{"--protocol", CLI_TEXT, "native", &a.protocol, "wire protocol", 0, 0},
 		CLI_COMMON_OPTIONS(&a.common),
 	};

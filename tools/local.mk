@@ -7,8 +7,11 @@ libtools_a_CPPFLAGS = $(AM_CPPFLAGS) -isystem $(top_builddir)/proto/native $(JAN
 libtools_a_SOURCES = \
 	tools/assignment.c tools/assignment.h \
 	tools/cli.c tools/cli.h \
+	tools/group_report.c tools/group_report.h \
 	tools/histogram.c tools/histogram.h \
 	tools/output.c tools/output.h \
+	tools/partition_list.c tools/partition_list.h \
+	tools/time_text.c tools/time_text.h \
 	tools/topic_filter.c tools/topic_filter.h \
 	tools/topic_print.c tools/topic_print.h \
 	tools/topic_store.c tools/topic_store.h \
@@ -28,6 +31,8 @@ tools_correio_SOURCES = \
 	tools/cmd_cluster.c \
 	tools/cmd_config.c \
 	tools/cmd_consume.c \
+	tools/cmd_group.c \
+	tools/cmd_group_reset.c \
 	tools/cmd_log_dump.c \
 	tools/cmd_produce.c \
 	tools/cmd_topic.c \

@@ -24,8 +24,22 @@ static const struct cli_command commands[] = {
 		cmd_produce, NULL},
 	{NULL, "consume", "TOPIC [options]", "Prints records, one a line.",
 		"  correio consume user_activity --from-beginning --max-messages 10\n"
-		"  correio consume user_activity --partition 0 --offset 42 --print-key --print-offset\n",
+		"  correio consume user_activity --partition 0 --offset 42 --print-key --print-offset\n"
+		"  correio consume user_activity --group billing --from-beginning\n",
 		cmd_consume, NULL},
+	{"group", "list", "[options]", "Lists consumer groups.", "  correio group list\n", cmd_group_list, NULL},
+	{"group", "describe", "GROUP... [options]", "Shows members, assignment, offsets and lag of consumer groups.",
+		"  correio group describe billing\n  correio group describe billing --json\n", cmd_group_describe, NULL},
+	{"group", "reset-offsets", "GROUP [options]", "Sets where a group without members goes on; shows it first.",
+		"  correio group reset-offsets billing --topic user_activity --to-earliest\n"
+		"  correio group reset-offsets billing --topic user_activity:0,2 --shift-by -10 --execute\n"
+		"  correio group reset-offsets billing --all-topics --by-duration PT1H --execute\n"
+		"  correio group reset-offsets billing --all-topics --to-current --export > offsets.csv\n",
+		cmd_group_reset_offsets, NULL},
+	{"group", "delete", "GROUP... [options]", "Deletes groups without members, and their offsets.",
+		"  correio group delete billing\n", cmd_group_delete, NULL},
+	{"group", "delete-offsets", "GROUP --topic TOPIC[:P,...] [options]", "Forgets offsets of topics no member reads.",
+		"  correio group delete-offsets billing --topic user_activity\n", cmd_group_delete_offsets, NULL},
 	{"cluster", "describe", "[options]", "Shows brokers, controller and what is offline.",
 		"  correio cluster describe --bootstrap-server localhost:9092\n", cmd_cluster_describe, NULL},
 	{"config", "describe", "topic|broker NAME [options]", "Shows the settings of a topic or a broker.",
@@ -65,7 +79,7 @@ static void print_usage(FILE *file, const char *group)
 			continue;
 		(void)snprintf(words, sizeof(words), "%s%s%s", c->group != NULL ? c->group : "",
 			c->group != NULL ? " " : "", c->name);
-		(void)fprintf(file, "  %-18s %s\n", words, c->summary);
+		(void)fprintf(file, "  %-20s %s\n", words, c->summary);
 	}
 	(void)fputs("\n  correio COMMAND --help tells more. Exit status: 0 done, 1 failed, 64 wrong usage.\n", file);
 }
