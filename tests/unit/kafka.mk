@@ -8,3 +8,7 @@ tests_unit_test_kafka_recorded_CPPFLAGS = $(AM_CPPFLAGS) -DRECORDED_FRAMES=\"$(a
 tests_unit_test_kafka_recorded_SOURCES = tests/unit/test_kafka_recorded.c tests/unit/kafka_random.c tests/unit/kafka_random.h
 tests_unit_test_kafka_recorded_LDADD = libwire.a libbase.a $(ISAL_LIBS) $(CHECK_LIBS) -lm
 EXTRA_DIST += tests/unit/recorded/kafka_frames.txt
+# The connection and the coordinator are faked by the test.
+UNIT_TESTS += tests/unit/test_kafka_groups
+tests_unit_test_kafka_groups_SOURCES = tests/unit/test_kafka_groups.c $(SERVICE_FIXTURE)
+tests_unit_test_kafka_groups_LDADD = $(UNIT_LIBS)

@@ -33,6 +33,14 @@ static struct image_topic *topic_packed(void)
 	return image_topic_new(&t);
 }
 
+static struct image_topic *topic_of_groups(void)
+{
+	const struct image_partition partition = {
+		.partition = 0, .leader = 1, .replicas = only_1, .isr = only_1, .replica_count = 1, .isr_count = 1};
+	struct image_topic t = {.name = "__consumer_offsets", .id = {.b = {4}}, .partitions = &partition, .partition_count = 1};
+	return image_topic_new(&t);
+}
+
 static void post_image(struct service_fixture *f, int64_t version, int32_t leader, int32_t leader_epoch)
 {
 	const struct image_endpoint first[] = {{.listener = "PLAINTEXT", .host = "one", .port = 9091}, {.listener = "INSIDE", .host = "10.0.0.1", .port = 19091}};
@@ -41,9 +49,10 @@ static void post_image(struct service_fixture *f, int64_t version, int32_t leade
 		{.id = 1, .epoch = 10, .endpoints = first, .endpoint_count = 2},
 		{.id = 2, .epoch = 20, .endpoints = second, .endpoint_count = 2},
 	};
-	struct image_topic *topics[] = {topic_orders(leader, leader_epoch), topic_keys(), topic_packed()};
+	struct image_topic *topics[] = {topic_orders(leader, leader_epoch), topic_keys(), topic_packed(),
+		f->with_groups ? topic_of_groups() : NULL};
 	struct cluster_image_draft draft = {.version = version, .cluster_id = "c", .controller_id = 2, .controller_epoch = 1,
-		.brokers = brokers, .broker_count = 2, .topics = topics, .topic_count = 3};
+		.brokers = brokers, .broker_count = 2, .topics = topics, .topic_count = f->with_groups ? 4 : 3};
 	cluster_image_holder_post(f->images, cluster_image_new(&draft));
 	(void)manual_scheduler_run(f->manual);
 }
@@ -75,6 +84,14 @@ void service_fixture_init(struct service_fixture *f)
 void service_fixture_move_leader(struct service_fixture *f, int32_t leader, int32_t leader_epoch)
 {
 	post_image(f, service_loop_image(f->service)->version + 1, leader, leader_epoch);
+}
+
+void service_fixture_add_groups(struct service_fixture *f, struct group_coordinator *const *coordinator)
+{
+	f->with_groups = true;
+	f->service->coordinators = coordinator;
+	f->service->coordinator_count = 1;
+	service_fixture_move_leader(f, 1, 5);
 }
 
 void service_fixture_fini(struct service_fixture *f)

@@ -15,9 +15,12 @@ struct service_fixture {
 	struct replica_router router;
 	struct service_loop *service;
 	struct arena arena;
+	bool with_groups;
 };
 void service_fixture_init(struct service_fixture *f);
 void service_fixture_fini(struct service_fixture *f);
+/* The next image has __consumer_offsets too, one partition, led by this broker: groups are coordinated by this (fake) coordinator. */
+void service_fixture_add_groups(struct service_fixture *f, struct group_coordinator *const *coordinator);
 /* The next image: partition 0 of orders led by `leader`. */
 void service_fixture_move_leader(struct service_fixture *f, int32_t leader, int32_t leader_epoch);
 

@@ -3,6 +3,7 @@
 #include "service_fixture.h"
 #include "unit.h"
 
+#include "coordinator/group_coordinator.h"
 #include "native/native_dispatch.h"
 #include "service/admin_service.h"
 #include "service/control_service.h"
@@ -102,6 +103,31 @@ void topic_admin_describe(struct zk_client *zk, const char *topic, topic_describ
 	done(arg, &f, &d, 1);
 }
 
+/* The coordinator keeps what it is asked until the test answers. */
+static struct group_request *asked[32];
+static size_t asked_count;
+
+void group_coordinator_start(struct group_coordinator *owner, struct group_request *r)
+{
+	(void)owner;
+	ck_assert_uint_lt(asked_count, 32);
+	asked[asked_count++] = r;
+}
+void group_coordinator_list(struct group_coordinator *owner, struct group_list_request *r)
+{
+	static struct group_list_entry entry = {.group_id = "g", .protocol_type = "consumer", .state = "Stable", .type = "classic"};
+	(void)owner;
+	r->groups = &entry;
+	r->group_count = 1;
+	r->done(r);
+}
+int32_t group_coordinator_partition(const char *group_id, int32_t count)
+{
+	(void)group_id;
+	ck_assert_int_eq(count, 1);
+	return 0;
+}
+
 /* --- a connection, faked ---------------------------------------------------- */
 
 static struct request request;
@@ -173,6 +199,7 @@ static void set_up(void)
 	dispatch = native_dispatch_new(&o);
 	produced = NULL;
 	started = NULL;
+	asked_count = 0;
 	hurried = completed = silent = aborted = released = 0;
 	answer_size = 0;
 }
@@ -250,7 +277,7 @@ START_TEST(native_front_hello_tells_what_is_served)
 	const Correio__ResponseHeader *h = answer(&payload);
 	ck_assert_int_eq((int)h->response_case, CORREIO__RESPONSE_HEADER__RESPONSE_HELLO);
 	ck_assert_str_eq(h->hello->cluster_id, "cluster");
-	ck_assert_uint_eq(h->hello->n_requests, 13);
+	ck_assert_uint_eq(h->hello->n_requests, 24);
 	ck_assert_int_eq((int)h->hello->max_frame_bytes, fixture.settings.socket_request_max_bytes);
 	tear_down();
 }
@@ -724,6 +751,198 @@ START_TEST(native_front_describes_the_cluster)
 }
 END_TEST
 
+/* --- groups ---------------------------------------------------------------- */
+
+static struct group_coordinator *const coordinators[] = {NULL}; /* the fakes do not look at it */
+static char group_name[] = "g", member_name[] = "m";
+
+static void set_up_groups(void)
+{
+	set_up();
+	service_fixture_add_groups(&fixture, coordinators);
+	correio__request_header__init(&header);
+}
+
+static void finish(struct group_request *r, enum status s)
+{
+	r->status = s;
+	r->done(r);
+}
+
+START_TEST(native_front_join_gives_its_frame_back_and_tells_the_member_id)
+{
+	set_up_groups();
+	Correio__JoinGroupRequest m;
+	struct slice payload;
+	correio__join_group_request__init(&m);
+	header.request_case = CORREIO__REQUEST_HEADER__REQUEST_JOIN_GROUP;
+	header.join_group = &m;
+	m.group = group_name;
+	m.session_timeout_ms = 10000;
+	send_header(&header, nothing);
+	ck_assert_uint_eq(asked_count, 1);
+	ck_assert_uint_eq(released, 1);
+	struct group_request *r = asked[0];
+	ck_assert_int_eq(r->kind, GROUP_REQUEST_JOIN);
+	ck_assert_str_eq(r->join.client_host, "/1.2.3.4");
+	ck_assert(r->join.must_know_member_id);
+	ck_assert_ptr_null(r->join.instance_id);
+	r->join.ret_member_id = "m-1";
+	finish(r, STATUS_MEMBER_ID_REQUIRED);
+	const Correio__JoinGroupResponse *joined = answer(&payload)->join_group;
+	ck_assert(joined->member_id_required);
+	ck_assert_str_eq(joined->member_id, "m-1");
+	ck_assert_int_eq(joined->generation, -1);
+	tear_down();
+}
+END_TEST
+
+START_TEST(native_front_group_errors_name_the_group)
+{
+	set_up_groups();
+	Correio__HeartbeatRequest m;
+	struct slice payload;
+	correio__heartbeat_request__init(&m);
+	header.request_case = CORREIO__REQUEST_HEADER__REQUEST_HEARTBEAT;
+	header.heartbeat = &m;
+	m.group = group_name;
+	m.member_id = member_name;
+	send_header(&header, nothing);
+	ck_assert_str_eq(asked[0]->heartbeat.member_id, "m");
+	finish(asked[0], STATUS_REBALANCE_IN_PROGRESS);
+	const Correio__ResponseHeader *h = answer(&payload);
+	ck_assert_int_eq(h->error_code, 27);
+	ck_assert_ptr_nonnull(strstr(h->error_message, "group g"));
+	tear_down();
+}
+END_TEST
+
+static Correio__PartitionOffset offset_good, offset_unknown, *offset_list[] = {&offset_good, &offset_unknown};
+static Correio__TopicOffsets topic_offsets, *topic_offsets_list[] = {&topic_offsets};
+
+START_TEST(native_front_commit_refuses_partitions_that_are_not_there)
+{
+	set_up_groups();
+	Correio__CommitOffsetsRequest m;
+	struct slice payload;
+	correio__commit_offsets_request__init(&m);
+	correio__topic_offsets__init(&topic_offsets);
+	correio__partition_offset__init(&offset_good);
+	correio__partition_offset__init(&offset_unknown);
+	header.request_case = CORREIO__REQUEST_HEADER__REQUEST_COMMIT_OFFSETS;
+	header.commit_offsets = &m;
+	m.group = group_name;
+	m.generation = -1;
+	m.topics = topic_offsets_list;
+	m.n_topics = 1;
+	topic_offsets.name = topic_name;
+	topic_offsets.partitions = offset_list;
+	topic_offsets.n_partitions = 2;
+	offset_good.offset = 5;
+	offset_unknown.partition = 99;
+	send_header(&header, nothing);
+	ck_assert_uint_eq(asked[0]->commit.offset_count, 2);
+	ck_assert_int_eq((int)asked[0]->commit.offsets[0].offset, 5);
+	finish(asked[0], STATUS_OK);
+	const Correio__CommitOffsetsResponse *c = answer(&payload)->commit_offsets;
+	ck_assert_uint_eq(c->n_topics, 1);
+	ck_assert_int_eq(c->topics[0]->partitions[0]->error_code, 0);
+	ck_assert_int_eq(c->topics[0]->partitions[1]->partition, 99);
+	ck_assert_int_eq(c->topics[0]->partitions[1]->error_code, 3);
+	tear_down();
+}
+END_TEST
+
+START_TEST(native_front_many_groups_are_asked_some_at_a_time)
+{
+	enum { GROUPS = 20, AT_A_TIME = 8 };
+	set_up_groups();
+	Correio__DescribeGroupsRequest m;
+	struct slice payload;
+	char *names[GROUPS];
+	for (size_t i = 0; i < GROUPS; i++)
+		names[i] = group_name;
+	correio__describe_groups_request__init(&m);
+	header.request_case = CORREIO__REQUEST_HEADER__REQUEST_DESCRIBE_GROUPS;
+	header.describe_groups = &m;
+	m.groups = names;
+	m.n_groups = GROUPS;
+	send_header(&header, nothing);
+	ck_assert_uint_eq(asked_count, AT_A_TIME);
+	for (size_t i = 0; i < GROUPS; i++) {
+		ck_assert_uint_eq(asked_count, i + AT_A_TIME < GROUPS ? i + AT_A_TIME : GROUPS);
+		asked[i]->describe.state = "Empty";
+		/* What an answer takes lies in the part's own arena. */
+		asked[i]->describe.protocol = arena_strdup(asked[i]->arena, slice_of_str(i == 3 ? "range" : ""));
+		finish(asked[i], i == 4 ? STATUS_COORDINATOR_LOAD_IN_PROGRESS : STATUS_OK);
+	}
+	const Correio__DescribeGroupsResponse *d = answer(&payload)->describe_groups;
+	ck_assert_uint_eq(d->n_groups, GROUPS);
+	ck_assert_str_eq(d->groups[3]->protocol, "range");
+	ck_assert_int_eq(d->groups[4]->error_code, 14);
+	ck_assert_str_eq(d->groups[4]->state, "");
+	tear_down();
+}
+END_TEST
+
+START_TEST(native_front_all_offsets_are_grouped_by_topic)
+{
+	set_up_groups();
+	Correio__FetchOffsetsRequest m;
+	Correio__GroupTopics all, *groups[] = {&all};
+	struct slice payload;
+	correio__fetch_offsets_request__init(&m);
+	correio__group_topics__init(&all);
+	header.request_case = CORREIO__REQUEST_HEADER__REQUEST_FETCH_OFFSETS;
+	header.fetch_offsets = &m;
+	m.groups = groups;
+	m.n_groups = 1;
+	all.group = group_name;
+	all.all = true;
+	send_header(&header, nothing);
+	ck_assert(asked[0]->fetch.all);
+	struct group_request_offset offsets[] = {{.topic = "b", .partition = 1, .offset = 3}, {.topic = "a", .offset = 1},
+		{.topic = "b", .offset = 2, .metadata = "note"}};
+	asked[0]->fetch.offsets = offsets;
+	asked[0]->fetch.offset_count = 3;
+	finish(asked[0], STATUS_OK);
+	const Correio__GroupOffsets *g = answer(&payload)->fetch_offsets->groups[0];
+	ck_assert_uint_eq(g->n_topics, 2);
+	ck_assert_str_eq(g->topics[0]->name, "a");
+	ck_assert_uint_eq(g->topics[1]->n_partitions, 2);
+	ck_assert_int_eq((int)g->topics[1]->partitions[0]->offset, 2);
+	ck_assert_str_eq(g->topics[1]->partitions[0]->metadata, "note");
+	ck_assert_int_eq((int)g->topics[1]->partitions[1]->offset, 3);
+	tear_down();
+}
+END_TEST
+
+START_TEST(native_front_lists_groups_and_finds_coordinators)
+{
+	set_up_groups();
+	Correio__ListGroupsRequest list;
+	Correio__FindCoordinatorsRequest find;
+	struct slice payload;
+	char *names[] = {group_name};
+	correio__list_groups_request__init(&list);
+	header.request_case = CORREIO__REQUEST_HEADER__REQUEST_LIST_GROUPS;
+	header.list_groups = &list;
+	send_header(&header, nothing);
+	ck_assert_str_eq(answer(&payload)->list_groups->groups[0]->state, "Stable");
+	correio__find_coordinators_request__init(&find);
+	header.request_case = CORREIO__REQUEST_HEADER__REQUEST_FIND_COORDINATORS;
+	header.find_coordinators = &find;
+	find.groups = names;
+	find.n_groups = 1;
+	send_header(&header, nothing);
+	const Correio__CoordinatorResult *r = answer(&payload)->find_coordinators->groups[0];
+	ck_assert_int_eq(r->error_code, 0);
+	ck_assert_int_eq(r->coordinator->broker_id, 1);
+	ck_assert_str_eq(r->coordinator->host, "one");
+	tear_down();
+}
+END_TEST
+
 UNIT_MAIN("native_front", native_front_hello_tells_what_is_served, native_front_unknown_request_is_answered_and_garbage_is_refused,
 	native_front_produce_is_answered_with_offsets, native_front_produce_to_the_wrong_broker_names_the_leader,
 	native_front_produce_sizes_must_sum_up, native_front_produce_without_acks_is_silent_or_closes,
@@ -732,4 +951,7 @@ UNIT_MAIN("native_front", native_front_hello_tells_what_is_served, native_front_
 	native_front_answer_that_needs_too_much_memory_is_an_error, native_front_topics_are_made_one_by_one,
 	native_front_deletes_enlarges_and_describes, native_front_configs_tell_value_and_source,
 	native_front_configs_are_checked_before_they_are_written, native_front_control_requests_reach_the_cluster_state,
-	native_front_describes_the_cluster)
+	native_front_describes_the_cluster, native_front_join_gives_its_frame_back_and_tells_the_member_id,
+	native_front_group_errors_name_the_group, native_front_commit_refuses_partitions_that_are_not_there,
+	native_front_many_groups_are_asked_some_at_a_time, native_front_all_offsets_are_grouped_by_topic,
+	native_front_lists_groups_and_finds_coordinators)

@@ -2,6 +2,8 @@
 #include "tools/assignment.h"
 #include "tools/cli.h"
 #include "tools/histogram.h"
+#include "tools/partition_list.h"
+#include "tools/time_text.h"
 #include "tools/topic_filter.h"
 #include "tools/verifier.h"
 #include "unit.h"
@@ -180,6 +182,73 @@ START_TEST(histogram_quantiles_are_close)
 }
 END_TEST
 
+START_TEST(time_text_instants_are_javas)
+{
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} good[] = {
+		{"1970-01-01T00:00", 0}, {"1970-01-01T00:00:01.5", 1500}, {"2000-02-29T12:34:56.789Z", 951827696789},
+		{"2026-11-22T10:00:00.000+01:00", 1795338000000}, {"2026-11-22T10:00:00-0130", 1795347000000},
+		{"2026-12-31T23:59:59.9999999", 1798761599999},
+	};
+	static const char *const bad[] = {"", "2026", "2026-11-22", "2026-13-01T00:00", "2025-02-29T00:00", "2026-11-22T24:00", "2026-11-22T10:60",
+		"2026-11-22T10:00:00.", "2026-11-22T10:00x", "2026-11-22T10:00+1", "1969-12-31T23:59", "26-11-22T10:00"};
+	int64_t ms;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		ck_assert_msg(time_text_parse_instant(good[i].text, &ms), "%s", good[i].text);
+		ck_assert_msg(ms == good[i].ms, "%s: %lld", good[i].text, (long long)ms);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(!time_text_parse_instant(bad[i], &ms), "%s", bad[i]);
+}
+END_TEST
+
+START_TEST(time_text_durations_are_javas)
+{
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} good[] = {{"P7D", 604800000}, {"PT5M", 300000}, {"P1DT2H3M4S", 93784000}, {"PT0S", 0}, {"PT90S", 90000}};
+	static const char *const bad[] = {"", "P", "PT", "P5M", "5M", "P1D2H", "PT1S1M", "PTS", "P-1D"};
+	int64_t ms;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		ck_assert_msg(time_text_parse_duration(good[i].text, &ms), "%s", good[i].text);
+		ck_assert_int_eq(ms, good[i].ms);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(!time_text_parse_duration(bad[i], &ms), "%s", bad[i]);
+}
+END_TEST
+
+START_TEST(partition_list_is_parsed)
+{
+	char *topic;
+	int32_t *partitions;
+	size_t count;
+	ck_assert(partition_list_parse("t", &topic, &partitions, &count));
+	ck_assert_str_eq(topic, "t");
+	ck_assert_ptr_null(partitions);
+	free(topic);
+	ck_assert(partition_list_parse("a.b:0,12", &topic, &partitions, &count));
+	ck_assert_uint_eq(count, 2);
+	ck_assert_int_eq(partitions[1], 12);
+	free(topic);
+	free(partitions);
+	static const char *const bad[] = {"", ":1", "t:", "t:1,", "t:-1", "t:x", "t:1:2"};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(!partition_list_parse(bad[i], &topic, &partitions, &count), "%s", bad[i]);
+	struct partition_list l = {.count = 0};
+	partition_list_add(&l, "t", 1, 5);
+	partition_list_add(&l, "t", 1, 6);
+	partition_list_add(&l, "u", 1, 7);
+	ck_assert_uint_eq(l.count, 2);
+	ck_assert_int_eq((int)l.items[0].offset, 5);
+	partition_list_free(&l);
+}
+END_TEST
+
 UNIT_MAIN("tools", cli_options_and_words_in_any_order, cli_wrong_usage_is_64, cli_positional_count_is_checked,
 	assignment_is_parsed_and_checked, topic_filter_matches_whole_names, verifier_counts_lost_twice_and_out_of_order,
-	histogram_quantiles_are_close)
+	histogram_quantiles_are_close,
+	time_text_instants_are_javas, time_text_durations_are_javas, partition_list_is_parsed)
