@@ -25,3 +25,7 @@ check_PROGRAMS += tests/simulation/test_consumer_groups
 TESTS += tests/simulation/test_consumer_groups
 tests_simulation_test_consumer_groups_SOURCES = tests/simulation/test_consumer_groups.c
 tests_simulation_test_consumer_groups_LDADD = libcoordinator.a libwire.a libbase.a $(ISAL_LIBS) -lm
+UNIT_TESTS += tests/unit/test_group_threads
+tests_unit_test_group_threads_SOURCES = tests/unit/test_group_threads.c tests/unit/unit.h
+tests_unit_test_group_threads_LDADD = $(UNIT_LIBS)
+THREADED_TESTS += tests/unit/test_group_threads
