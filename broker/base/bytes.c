@@ -517,6 +517,60 @@ uint64_t bytes_hash64(struct slice s, uint64_t seed)
 	return h ^ (h >> 33);
 }
 
+static uint64_t rotate(uint64_t x, unsigned bits)
+{
+	return x << bits | x >> (64 - bits);
+}
+
+static void sip_rounds(uint64_t v[static 4], int rounds)
+{
+	for (int i = 0; i < rounds; i++) {
+		v[0] += v[1];
+		v[2] += v[3];
+		v[1] = rotate(v[1], 13) ^ v[0];
+		v[3] = rotate(v[3], 16) ^ v[2];
+		v[0] = rotate(v[0], 32);
+		v[2] += v[1];
+		v[0] += v[3];
+		v[1] = rotate(v[1], 17) ^ v[2];
+		v[3] = rotate(v[3], 21) ^ v[0];
+		v[2] = rotate(v[2], 32);
+	}
+}
+
+/* Up to 8 bytes, little-endian. */
+static uint64_t sip_word(struct slice s, size_t from)
+{
+	uint64_t word = 0;
+	size_t n = s.n - from < sizeof(word) ? s.n - from : sizeof(word);
+	for (size_t i = n; i-- > 0;)
+		word = word << 8 | s.p[from + i];
+	return word;
+}
+
+void bytes_siphash(struct slice s, const uint64_t key[static 2], uint64_t ret_hash[static 2])
+{
+	uint64_t v[4] = {key[0] ^ 0x736f6d6570736575ull, key[1] ^ 0x646f72616e646f6dull ^ 0xee,
+		key[0] ^ 0x6c7967656e657261ull, key[1] ^ 0x7465646279746573ull};
+	size_t at = 0;
+	for (; s.n - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+		uint64_t word = sip_word(s, at);
+		v[3] ^= word;
+		sip_rounds(v, 2);
+		v[0] ^= word;
+	}
+	uint64_t last = (uint64_t)s.n << 56 | sip_word(s, at);
+	v[3] ^= last;
+	sip_rounds(v, 2);
+	v[0] ^= last;
+	v[2] ^= 0xee;
+	sip_rounds(v, 4);
+	ret_hash[0] = v[0] ^ v[1] ^ v[2] ^ v[3];
+	v[1] ^= 0xdd;
+	sip_rounds(v, 4);
+	ret_hash[1] = v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
 unsigned bytes_edit_distance(const char *a, const char *b, unsigned max)
 {
 	enum { LONGEST = 255 };

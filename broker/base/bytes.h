@@ -142,6 +142,8 @@ int32_t bytes_java_hash(struct slice s);
 int32_t bytes_murmur2(struct slice s);
 /* FNV-1a with a final mix: for hash tables and placement, never on the wire. */
 uint64_t bytes_hash64(struct slice s, uint64_t seed);
+/* SipHash-2-4 with 128 bits: under a secret key nobody can choose bytes that collide. Stands for the bytes themselves. */
+void bytes_siphash(struct slice s, const uint64_t key[static 2], uint64_t ret_hash[static 2]);
 
 /* Levenshtein distance capped at max+1: for "did you mean". */
 unsigned bytes_edit_distance(const char *a, const char *b, unsigned max);

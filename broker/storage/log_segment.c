@@ -231,6 +231,34 @@ enum status log_segment_find_time(struct log_segment *s, const struct log_place 
 	return status == STATUS_TRUNCATED ? STATUS_CORRUPT : status;
 }
 
+static enum status walk_to_position(struct log_segment *s, int64_t from, int64_t position, int64_t *ret_offset)
+{
+	uint8_t buffer[WALK_BUFFER_BYTES];
+	struct log_scanner scanner;
+	struct log_batch_info b;
+	int64_t offset = s->base_offset;
+	log_scanner_init(&scanner, s->file, from, position);
+	log_scanner_set_buffer(&scanner, buffer, sizeof(buffer), false);
+	enum status status;
+	while ((status = log_scanner_next(&scanner, &b)) == STATUS_OK)
+		offset = b.last_offset + 1;
+	if (status != STATUS_NOT_FOUND)
+		return status;
+	*ret_offset = offset;
+	return STATUS_OK;
+}
+
+enum status log_segment_end_before(struct log_segment *s, const struct log_place *place, int64_t position, int64_t *ret_offset)
+{
+	int64_t from;
+	expect(position >= 0 && position <= s->size_bytes);
+	TRY(walk_from(s, place, LOG_INDEX_VALUE, position - 1, &from));
+	enum status status = walk_to_position(s, from, position, ret_offset);
+	if (from > 0 && (status == STATUS_CORRUPT || status == STATUS_TRUNCATED))
+		status = walk_to_position(s, 0, position, ret_offset);
+	return status == STATUS_TRUNCATED ? STATUS_CORRUPT : status;
+}
+
 /* The largest timestamp of what is left: the last time entry, and the batches behind the last offset entry. */
 static void recount(struct log_segment *s)
 {

@@ -56,6 +56,10 @@ MUST_CHECK enum status log_segment_range_end(struct log_segment *s, const struct
 MUST_CHECK enum status log_segment_find_time(struct log_segment *s, const struct log_place *place, int64_t timestamp,
 	int64_t offset, struct log_batch_info *ret_batch);
 
+/* The offset behind the last batch that ends at or before `position`, a batch start or the end; the base offset if none does. */
+MUST_CHECK enum status log_segment_end_before(struct log_segment *s, const struct log_place *place, int64_t position,
+	int64_t *ret_offset);
+
 /* Cuts file and indexes at a batch start; offsets from `offset` on go. An error leaves the file as it was. */
 MUST_CHECK enum status log_segment_truncate(struct log_segment *s, const struct log_place *place, int64_t position,
 	int64_t offset);

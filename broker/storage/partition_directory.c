@@ -46,20 +46,32 @@ static int64_t base_of(const char *name)
 	return log_segment_parse_name(name, &base, &extension) == STATUS_OK ? base : -1;
 }
 
-/* Rule 1: what was deleted or half cleaned goes; swaps of a cleaning that was not finished go with it. */
+static bool has_suffix(const char *name, const char *suffix)
+{
+	return base_of(name) >= 0 && ends_with(name, suffix);
+}
+
+/* Rule 1: what was deleted or half cleaned goes; swaps of a cleaning that was not finished go with it, durably before what
+ * tells so. */
 static enum status drop_unfinished(const struct log_place *place, struct name_list *l)
 {
 	int64_t cleaned_min = INT64_MAX;
+	bool swap_dropped = false;
 	for (size_t i = 0; i < l->count; i++) {
-		int64_t base = base_of(l->names[i]);
-		if (base >= 0 && ends_with(l->names[i], ".cleaned") && base < cleaned_min)
-			cleaned_min = base;
+		if (has_suffix(l->names[i], ".cleaned") && base_of(l->names[i]) < cleaned_min)
+			cleaned_min = base_of(l->names[i]);
 	}
 	for (size_t i = 0; i < l->count; i++) {
+		if (!has_suffix(l->names[i], ".swap") || base_of(l->names[i]) < cleaned_min)
+			continue;
+		TRY(drop_name(place, l, i));
+		swap_dropped = true;
+	}
+	if (swap_dropped)
+		TRY(disk_sync_directory(place->disk, place->directory));
+	for (size_t i = 0; i < l->count; i++) {
 		const char *name = l->names[i];
-		int64_t base = base_of(name);
-		bool swap_undone = base >= cleaned_min && ends_with(name, ".swap");
-		bool gone = base >= 0 && (ends_with(name, ".deleted") || ends_with(name, ".cleaned") || swap_undone);
+		bool gone = has_suffix(name, ".deleted") || has_suffix(name, ".cleaned");
 		if (gone || strcmp(name, PARTITION_NEXT_SEGMENT_NAME) == 0 || strcmp(name, PARTITION_NEW_SEGMENT_NAME) == 0 ||
 			strcmp(name, PRODUCER_SNAPSHOT_TMP_NAME) == 0)
 			TRY(drop_name(place, l, i));
@@ -91,12 +103,14 @@ static enum status swap_next_offset(const struct log_place *place, const char *n
 	return s == STATUS_IO ? s : STATUS_OK;
 }
 
-/* Rule 2: a swap replaces the segments whose offsets it holds. */
+/* Rule 2: a swap replaces the segments whose offsets it holds, which are durably gone before it gets its name. An index's swap
+ * alone belongs to a log that has its name already. */
 static enum status finish_swaps(const struct log_place *place, struct name_list *l)
 {
 	int64_t from = INT64_MAX, to = -1, next;
+	bool renamed = false;
 	for (size_t i = 0; i < l->count; i++) {
-		if (base_of(l->names[i]) < 0 || !ends_with(l->names[i], ".log.swap"))
+		if (!has_suffix(l->names[i], ".log.swap"))
 			continue;
 		TRY(swap_next_offset(place, l->names[i], &next));
 		from = base_of(l->names[i]) < from ? base_of(l->names[i]) : from;
@@ -107,16 +121,19 @@ static enum status finish_swaps(const struct log_place *place, struct name_list 
 		if (base >= from && base < to && !ends_with(l->names[i], ".swap") && !ends_with(l->names[i], ".snapshot"))
 			TRY(drop_name(place, l, i));
 	}
+	if (to >= 0)
+		TRY(disk_sync_directory(place->disk, place->directory));
 	for (size_t i = 0; i < l->count; i++) {
-		if (base_of(l->names[i]) < 0 || !ends_with(l->names[i], ".swap"))
+		if (!has_suffix(l->names[i], ".swap"))
 			continue;
+		renamed = true;
 		char *to_name = check_strndup(l->names[i], strlen(l->names[i]) - strlen(".swap"));
 		enum status s = rename_name(place, l->names[i], to_name);
 		free(l->names[i]);
 		l->names[i] = to_name;
 		TRY(s);
 	}
-	return STATUS_OK;
+	return renamed ? disk_sync_directory(place->disk, place->directory) : STATUS_OK;
 }
 
 static int compare_offsets(const void *a, const void *b)

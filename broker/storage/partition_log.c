@@ -17,6 +17,9 @@ void partition_log_free(struct partition_log *log)
 	for (size_t i = 0; i < log->count; i++)
 		log_segment_free(log->segments[i]);
 	free(log->segments);
+	expect(log->compaction == NULL);
+	if (log->uncleanable)
+		metrics_add(METRIC_partitions_uncleanable, -1);
 	leader_epoch_cache_fini(&log->epochs);
 	producer_state_free(log->producers);
 	producer_snapshots_fini(&log->snapshots);
@@ -91,9 +94,12 @@ enum status partition_log_open(const struct log_environment *env, const struct l
 	log->place = (struct log_place){.disk = env->disk, .directory = log->directory};
 	log->tp = o->tp;
 	log->settings = *o->settings;
+	log->cleaner_offset = o->cleaner_offset;
 	loop_timer_init(&log->flush_timer, "log flush", partition_log_flush_timer_fired);
 	loop_timer_init(&log->purge_timer, "log purge", partition_log_purge_timer_fired);
 	take_recovered(log, &recovered);
+	if (log->cleaner_offset > log->end_offset)
+		log->cleaner_offset = 0; /* the log lost more than it should have: all of it is looked at again */
 	partition_log_check(log);
 	enum status s = partition_log_open_producers(log);
 	if (s != STATUS_OK) {
@@ -259,7 +265,11 @@ static bool index_full(const struct partition_log *log, const struct log_index *
 static bool roll_time_due(const struct partition_log *log, int64_t now_ms)
 {
 	const struct log_segment *s = partition_log_active(log);
-	return s->size_bytes > 0 && now_ms - s->created_ms > log->settings.segment_ms - s->roll_jitter_ms;
+	const struct topic_settings *t = &log->settings;
+	bool compacted = (t->cleanup_policy & CLEANUP_compact) != 0;
+	/* The active segment is never compacted, so it must not outlast the longest lag. */
+	int64_t limit_ms = compacted && t->max_compaction_lag_ms < t->segment_ms ? t->max_compaction_lag_ms : t->segment_ms;
+	return s->size_bytes > 0 && now_ms - s->created_ms > limit_ms - s->roll_jitter_ms;
 }
 
 /* Kafka: LogSegment.shouldRoll; but time is the broker's, not the producers'. */

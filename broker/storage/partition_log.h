@@ -29,6 +29,7 @@ struct log_open_options {
 	bool clean;                         /* the clean-shutdown marker was there: skip recovery */
 	int64_t recovery_point;             /* synced up to here (exclusive); 0 when unknown */
 	int64_t log_start_offset;           /* from the checkpoint; -1 when none */
+	int64_t cleaner_offset;             /* compacted up to here, from the checkpoint; 0 when none */
 };
 /* Loads the segments, recovers what may be torn (log_recovery), rebuilds what is missing. May sleep: call it on a pool
  * thread. STATUS_IO, STATUS_CORRUPT only when damage lies below the recovery point: the files are then left alone. */
@@ -113,6 +114,22 @@ MUST_CHECK enum status partition_log_truncate_fully(struct partition_log *log, i
 /* Retention by time (the broker's append time), size and log start; never past `high_watermark`. Files are renamed
  * .deleted here and unlinked in the pool after file.delete.delay.ms. Returns the number of segments removed. */
 unsigned partition_log_apply_retention(struct partition_log *log, int64_t high_watermark);
+/* Compaction (cleanup.policy=compact), of what lies below stable_offset: the high watermark, or the last stable offset. */
+struct log_compaction_limits {
+	size_t map_bytes;         /* memory for keys; what does not fit is compacted the next time */
+	double map_load_factor;   /* below 1 */
+	int64_t bytes_per_second; /* read and written; 0: no limit */
+};
+/* Is there enough to compact, and nothing against it? */
+bool partition_log_compaction_due(const struct partition_log *log, int64_t stable_offset, double *ret_dirty_ratio);
+/* Only when due. In bounded steps in the pool; readers and appends go on meanwhile. done runs on the owner loop, before the log
+ * is closed: STATUS_CANCELLED when it was cut short (truncated, closed, segments deleted). After another failure than
+ * STATUS_NO_SPACE the log is uncleanable and never due again. */
+void partition_log_compact(struct partition_log *log, int64_t stable_offset, const struct log_compaction_limits *limits,
+	void (*done)(void *arg, enum status s), void *arg);
+/* Everything before it has been compacted; for cleaner-offset-checkpoint. */
+int64_t partition_log_cleaner_offset(const struct partition_log *log);
+bool partition_log_is_uncleanable(const struct partition_log *log);
 /* Rolls the active segment if segment.ms has passed. */
 MUST_CHECK enum status partition_log_roll_if_due(struct partition_log *log);
 MUST_CHECK enum status partition_log_set_start_offset(struct partition_log *log, int64_t offset);

@@ -55,6 +55,8 @@ struct log_cursor {
 };
 enum { LOG_CURSORS = 8 };
 
+struct compaction_run;
+
 struct partition_log {
 	unsigned magic;
 	struct log_environment env;
@@ -76,6 +78,9 @@ struct partition_log {
 	int64_t epochs_unsaved_from; /* start of the earliest entry not on disk yet */
 	bool fenced, closing, directory_changed, has_transaction_index, has_recovery_limit;
 	bool prepare_failed;
+	bool uncleanable; /* a compaction failed: not tried again */
+	int64_t cleaner_offset; /* compacted up to here */
+	struct compaction_run *compaction; /* under way; NULL: none */
 	bool segment_unsynced; /* the active one's name: no other may be added before it is durable */
 	struct log_job job;
 	bool flush_wanted;
@@ -156,4 +161,16 @@ MUST_CHECK enum status partition_log_retire_last(struct partition_log *log, bool
 void partition_log_expire_next(struct partition_log *log);
 void partition_log_purge_timer_fired(struct loop_timer *t);
 void partition_log_retired_free(struct log_retired *r);
+/* r's files are unlinked after delay_ms, once partition_log_purge_due has seen it. */
+void partition_log_retired_add(struct partition_log *log, struct log_retired *r, int64_t delay_ms);
+void partition_log_purge_due(struct partition_log *log);
+/* Readers' places are found anew. */
+void partition_log_forget_cursors(struct partition_log *log);
+
+/* partition_log_compact.c: are names being changed? Then nothing may take segments from the log. */
+bool partition_log_is_swapping(const struct partition_log *log);
+/* It ends as soon as it can; harmless when none is under way. */
+void partition_log_cancel_compaction(struct partition_log *log);
+/* Before anything from this offset on goes: names half changed are put right, a compaction that reaches so far ends. */
+MUST_CHECK enum status partition_log_settle_compaction(struct partition_log *log, int64_t from_offset);
 #endif

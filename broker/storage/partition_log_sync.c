@@ -310,6 +310,8 @@ void partition_log_pump(struct partition_log *log)
 	CHECK_MAGIC(partition_log, log);
 	if (log->job.running || log->env.scheduler == NULL)
 		return;
+	if (log->closing && log->compaction != NULL)
+		return; /* it comes back here */
 	if (log->closing)
 		start_job(log, LOG_JOB_CLOSE);
 	else if (log->flush_wanted)
@@ -369,6 +371,7 @@ void partition_log_close(struct partition_log *log, bool sync, void (*done)(void
 	log->close_done = done;
 	log->close_arg = arg;
 	log->flushed = NULL;
+	partition_log_cancel_compaction(log);
 	scheduler_timer_cancel(log->env.scheduler, &log->flush_timer);
 	scheduler_timer_cancel(log->env.scheduler, &log->purge_timer);
 	log_segment_finish_time_index(partition_log_active(log));

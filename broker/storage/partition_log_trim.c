@@ -69,12 +69,12 @@ static void submit_purge(struct partition_log *log, struct log_retired *files, i
 }
 
 /* Sends off what is due and arms the timer for the next. */
-static void purge_due(struct partition_log *log)
+void partition_log_purge_due(struct partition_log *log)
 {
 	struct log_retired *due = NULL, **at = &log->retired;
 	int64_t now = clock_monotonic_us(log->env.clock), next = INT64_MAX;
-	if (log->env.scheduler == NULL)
-		return;
+	if (log->env.scheduler == NULL || log->closing)
+		return; /* the next start removes them */
 	while (*at != NULL) {
 		struct log_retired *r = *at;
 		if (r->due_us <= now) {
@@ -96,25 +96,30 @@ void partition_log_purge_timer_fired(struct loop_timer *t)
 {
 	struct partition_log *log = CONTAINER_OF(t, struct partition_log, purge_timer);
 	CHECK_MAGIC(partition_log, log);
-	purge_due(log);
+	partition_log_purge_due(log);
+}
+
+void partition_log_retired_add(struct partition_log *log, struct log_retired *r, int64_t delay_ms)
+{
+	int64_t delay_max_ms = INT64_MAX / US_PER_MS / 4;
+	r->due_us = clock_monotonic_us(log->env.clock) + (delay_ms > delay_max_ms ? delay_max_ms : delay_ms) * US_PER_MS;
+	r->next = log->retired;
+	log->retired = r;
+	log->directory_changed = true;
 }
 
 enum status partition_log_retire_files(struct partition_log *log, struct log_segment *s, bool log_replaced, int64_t delay_ms)
 {
 	struct log_retired *r = check_calloc(1, sizeof(*r));
-	int64_t delay_max_ms = INT64_MAX / US_PER_MS / 4;
-	r->due_us = clock_monotonic_us(log->env.clock) + (delay_ms > delay_max_ms ? delay_max_ms : delay_ms) * US_PER_MS;
 	enum status status = partition_directory_retire_segment(&log->place, s->base_offset, log_replaced,
 		log->snapshots.count > 0 || log->has_transaction_index, &r->files);
 	if (status != STATUS_OK) {
 		free(r);
 		return status;
 	}
-	r->next = log->retired;
-	log->retired = r;
 	if (!log_replaced)
 		producer_snapshots_forget(&log->snapshots, s->base_offset);
-	log->directory_changed = true;
+	partition_log_retired_add(log, r, delay_ms);
 	log_segment_free(s); /* readers keep the file itself */
 	return STATUS_OK;
 }
@@ -138,7 +143,7 @@ static void forget_expired(struct partition_log *log, size_t count)
 
 /* --- truncation ---------------------------------------------------------------------------------------------- */
 
-static void forget_cursors(struct partition_log *log)
+void partition_log_forget_cursors(struct partition_log *log)
 {
 	memset(log->cursors, 0, sizeof(log->cursors));
 }
@@ -179,7 +184,9 @@ static void set_end(struct partition_log *log, int64_t end)
 		log->start_offset = end;
 	if (leader_epoch_cache_truncate_end(&log->epochs, end))
 		partition_log_epochs_changed(log, end);
-	forget_cursors(log);
+	if (log->cleaner_offset > end)
+		log->cleaner_offset = end;
+	partition_log_forget_cursors(log);
 }
 
 /* Cuts the active segment and goes on in a new one, even where nothing but a little is cut:
@@ -204,7 +211,7 @@ static enum status cut_active(struct partition_log *log, int64_t position, int64
 	return status == STATUS_NO_SPACE ? STATUS_OK : status;
 }
 
-/* Where a truncation to `offset` cuts: a batch that holds it goes whole. */
+/* Where a truncation to `offset` cuts: a batch that holds it goes whole, and so does a gap before it. */
 struct cut {
 	size_t keep; /* the segment that becomes the last */
 	int64_t position, end;
@@ -219,8 +226,9 @@ static enum status find_cut(struct partition_log *log, int64_t offset, struct cu
 	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
 	c.position = status == STATUS_OK ? b.position : s->size_bytes;
-	if (status == STATUS_OK && b.base_offset < offset)
-		c.end = b.base_offset;
+	/* Behind the last batch that stays: where compaction has left a gap, only batches tell where the log ends. */
+	TRY(log_segment_end_before(s, &log->place, c.position, &c.end));
+	expect(c.end <= offset);
 	*ret_cut = c;
 	return STATUS_OK;
 }
@@ -244,7 +252,10 @@ enum status partition_log_truncate(struct partition_log *log, int64_t offset)
 		return STATUS_FENCED_LOG;
 	if (offset < log->segments[0]->base_offset)
 		return partition_log_truncate_fully(log, offset);
+	TRY(partition_log_settle_compaction(log, offset)); /* it may exchange segments */
 	TRY(find_cut(log, offset, &cut));
+	if (cut.end < log->start_offset) /* only a gap was left of it */
+		return partition_log_truncate_fully(log, offset < log->start_offset ? offset : log->start_offset);
 	diag_info("log_truncated", "log=%s from=%lld to=%lld", log->directory, (long long)log->end_offset, (long long)cut.end);
 	TRY(limit_recovery_point(log, cut.end));
 	TRY(partition_log_drop_snapshots(log, cut.end));
@@ -260,7 +271,7 @@ enum status partition_log_truncate(struct partition_log *log, int64_t offset)
 	}
 	if (log->has_transaction_index && log->env.scheduler != NULL)
 		submit_purge(log, NULL, cut_base);
-	purge_due(log);
+	partition_log_purge_due(log);
 	partition_log_flush(log);
 	return STATUS_OK;
 }
@@ -288,6 +299,7 @@ enum status partition_log_truncate_fully(struct partition_log *log, int64_t offs
 	expect(offset >= 0);
 	if (log->fenced)
 		return STATUS_FENCED_LOG;
+	TRY(partition_log_settle_compaction(log, -1));
 	diag_info("log_restarted", "log=%s end=%lld at=%lld", log->directory, (long long)log->end_offset, (long long)offset);
 	TRY(limit_recovery_point(log, offset));
 	/* From here on a crash finds the log empty at offset, not half of its segments. */
@@ -307,7 +319,7 @@ enum status partition_log_truncate_fully(struct partition_log *log, int64_t offs
 	producer_state_clear(log->producers);
 	set_end(log, offset);
 	log->start_offset = log->flushed_offset = offset;
-	purge_due(log);
+	partition_log_purge_due(log);
 	partition_log_flush(log);
 	return STATUS_OK;
 }
@@ -353,7 +365,7 @@ void partition_log_expire_next(struct partition_log *log)
 		if (partition_log_retire_files(log, log->expired[0], false, log->settings.file_delete_delay_ms) != STATUS_OK)
 			return; /* tried again at the next check */
 		forget_expired(log, 1);
-		purge_due(log);
+		partition_log_purge_due(log);
 	}
 	log->flush_wanted = true; /* comes back here */
 	partition_log_pump(log);
@@ -362,7 +374,7 @@ void partition_log_expire_next(struct partition_log *log)
 unsigned partition_log_apply_retention(struct partition_log *log, int64_t high_watermark)
 {
 	partition_log_check(log);
-	if (log->fenced)
+	if (log->fenced || partition_log_is_swapping(log))
 		return 0;
 	size_t n = expired_count(log, high_watermark);
 	if (n == log->count && partition_log_roll(log, log->end_offset) != STATUS_OK)

@@ -35,3 +35,7 @@ tests_unit_test_producer_state_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_log_producers
 tests_unit_test_log_producers_SOURCES = tests/unit/test_log_producers.c $(LOG_FIXTURE)
 tests_unit_test_log_producers_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/simulation/test_compaction_loss
+TESTS += tests/simulation/test_compaction_loss
+tests_simulation_test_compaction_loss_SOURCES = tests/simulation/test_compaction_loss.c $(LOG_FIXTURE)
+tests_simulation_test_compaction_loss_LDADD = libsimulation.a $(UNIT_LIBS)

@@ -12,3 +12,6 @@ THREADED_TESTS += tests/unit/test_compression
 UNIT_TESTS += tests/unit/test_record_convert
 tests_unit_test_record_convert_SOURCES = tests/unit/test_record_convert.c tests/unit/unit.h
 tests_unit_test_record_convert_LDADD = $(UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_compaction
+tests_unit_test_compaction_SOURCES = tests/unit/test_compaction.c tests/unit/unit.h
+tests_unit_test_compaction_LDADD = $(UNIT_LIBS)
