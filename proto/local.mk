@@ -40,7 +40,12 @@ EXTRA_DIST += proto/kafka/all.def proto/kafka/api_versions.def proto/kafka/creat
 	proto/kafka/delete_records.def \
 	proto/kafka/alter_configs.def \
 	proto/kafka/incremental_alter_configs.def \
-	proto/kafka/describe_log_dirs.def
+	proto/kafka/describe_log_dirs.def \
+	proto/kafka/leader_and_isr.def \
+	proto/kafka/stop_replica.def \
+	proto/kafka/update_metadata.def \
+	proto/kafka/controlled_shutdown.def \
+	proto/kafka/alter_partition.def
 
 # Tables of the coordinators' records, included by broker/coordinator/group_records.[ch].
 EXTRA_DIST += proto/storage/internal_topics.def

@@ -7,6 +7,9 @@ static void control_topics_free(struct control_topic *topics, size_t count)
 		for (size_t j = 0; j < topics[i].partition_count; j++) {
 			free(topics[i].partitions[j].isr);
 			free(topics[i].partitions[j].replicas);
+			free(topics[i].partitions[j].adding);
+			free(topics[i].partitions[j].removing);
+			free(topics[i].partitions[j].offline);
 		}
 		free(topics[i].partitions);
 		free(topics[i].name);
@@ -25,6 +28,13 @@ static void control_brokers_free(struct control_broker *brokers, size_t count)
 		free(brokers[i].rack);
 	}
 	free(brokers);
+}
+
+static void control_leaders_free(struct control_leader *leaders, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(leaders[i].host);
+	free(leaders);
 }
 
 static void control_configs_free(struct control_topic_config *topics, size_t count)
@@ -49,6 +59,7 @@ void control_request_fini(struct control_request *r)
 		break;
 	case CONTROL_LEADER_AND_ISR:
 		control_topics_free(r->leader_and_isr.topics, r->leader_and_isr.topic_count);
+		control_leaders_free(r->leader_and_isr.live_leaders, r->leader_and_isr.live_leader_count);
 		break;
 	case CONTROL_STOP_REPLICA:
 		free(r->stop_replica.partitions);
@@ -67,4 +78,33 @@ void control_response_fini(struct control_response *r)
 {
 	free(r->results);
 	*r = (struct control_response){.status = r->status};
+}
+
+void alter_partition_item_fini(struct alter_partition_item *i)
+{
+	free(i->isr);
+	i->isr = NULL;
+	i->isr_count = 0;
+}
+
+void alter_partition_request_fini(struct alter_partition_request *r)
+{
+	for (size_t i = 0; i < r->item_count; i++)
+		alter_partition_item_fini(&r->items[i]);
+	free(r->items);
+	*r = (struct alter_partition_request){.broker_id = r->broker_id, .broker_epoch = r->broker_epoch};
+}
+
+void alter_partition_response_fini(struct alter_partition_response *r)
+{
+	for (size_t i = 0; i < r->item_count; i++)
+		free(r->items[i].isr);
+	free(r->items);
+	*r = (struct alter_partition_response){.status = r->status};
+}
+
+void controlled_shutdown_response_fini(struct controlled_shutdown_response *r)
+{
+	free(r->remaining);
+	*r = (struct controlled_shutdown_response){.status = r->status};
 }

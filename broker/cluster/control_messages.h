@@ -1,6 +1,6 @@
-/* What the controller tells brokers and what they answer: Kafka's inter-broker requests as structs. In this form they cross
- * broker_channel (encoded by wire/control_codec); later they get Kafka's own wire form. Every one carries controller epoch
- * and broker epoch and is refused when stale. Kafka: LeaderAndIsr (4), StopReplica (5), UpdateMetadata (6). */
+/* What controller and brokers say to each other: Kafka's inter-broker requests as structs. Every one carries the epochs of who
+ * sends it, and of whom it is meant for, and is refused when stale. Kafka: LeaderAndIsr (4), StopReplica (5), UpdateMetadata (6) to
+ * brokers; ControlledShutdown (7), AlterPartition (56) to the controller. */
 #ifndef CLUSTER_CONTROL_MESSAGES_H
 #define CLUSTER_CONTROL_MESSAGES_H
 
@@ -15,6 +15,7 @@ struct control_endpoint {
 	char *listener; /* "PLAINTEXT" */
 	char *host;
 	int32_t port;
+	int16_t security; /* Kafka's SecurityProtocol: 0 PLAINTEXT, 1 SSL, 2 SASL_PLAINTEXT, 3 SASL_SSL */
 };
 struct control_broker {
 	int32_t id;
@@ -30,8 +31,18 @@ struct control_partition {
 	int32_t partition_epoch; /* znode version of its state */
 	int32_t controller_epoch; /* that wrote the state last */
 	bool is_new;             /* LeaderAndIsr: the log may be created in any directory */
+	int8_t leader_recovery_state; /* LeaderAndIsr: enum leader_recovery_state */
 	int32_t *isr, *replicas;
 	size_t isr_count, replica_count;
+	int32_t *adding, *removing; /* LeaderAndIsr: of replicas, those a reassignment adds and removes */
+	size_t adding_count, removing_count;
+	int32_t *offline; /* UpdateMetadata: of replicas, those not live */
+	size_t offline_count;
+};
+/* KIP-704 */
+enum leader_recovery_state {
+	LEADER_RECOVERED = 0,
+	LEADER_RECOVERING = 1, /* elected from outside the ISR */
 };
 struct control_topic {
 	char *name;
@@ -40,11 +51,18 @@ struct control_topic {
 	size_t partition_count;
 };
 
+struct control_leader {
+	int32_t id;
+	char *host; /* of the listener brokers use among themselves */
+	int32_t port;
+};
 /* Roles for the replicas of one broker. */
 struct leader_and_isr_request {
 	struct control_header header;
 	struct control_topic *topics;
 	size_t topic_count;
+	struct control_leader *live_leaders; /* those of the partitions named */
+	size_t live_leader_count;
 };
 /* The cluster's picture. full: replaces everything the broker knew; else merges. Topics with leader -2 vanish. */
 struct update_metadata_request {
@@ -103,5 +121,58 @@ struct control_request {
 /* Deep free; the struct itself stays. */
 void control_request_fini(struct control_request *r);
 void control_response_fini(struct control_response *r);
+
+/* --- broker to controller ------------------------------------------------- */
+
+struct isr_member {
+	int32_t broker_id;
+	int64_t broker_epoch; /* of the life that caught up (KIP-903); -1 unchecked */
+};
+/* The ISR a leader wants for a partition it leads. */
+struct alter_partition_item {
+	struct topic_partition tp; /* topic "": only its id came (version 2 on) */
+	struct uuid topic_id;      /* zero: only its name came */
+	int32_t leader_epoch;
+	int32_t partition_epoch; /* that the wish rests on */
+	struct isr_member *isr;
+	size_t isr_count;
+	int8_t leader_recovery_state;
+};
+struct alter_partition_request {
+	int32_t broker_id;
+	int64_t broker_epoch; /* -1 unchecked */
+	struct alter_partition_item *items;
+	size_t item_count;
+};
+/* What is true now, or (status) why nothing was changed: FENCED_LEADER_EPOCH, INVALID_UPDATE_VERSION, INELIGIBLE_REPLICA,
+ * UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST, NOT_CONTROLLER (the epochs named are newer than this controller's). */
+struct alter_partition_result {
+	struct topic_partition tp;
+	struct uuid topic_id;
+	enum status status;
+	int32_t leader, leader_epoch, partition_epoch;
+	int32_t *isr;
+	size_t isr_count;
+	int8_t leader_recovery_state;
+};
+struct alter_partition_response {
+	enum status status; /* NOT_CONTROLLER, STALE_BROKER_EPOCH, CLUSTER_AUTHORIZATION_FAILED: for the whole, then no items */
+	struct alter_partition_result *items;
+	size_t item_count;
+};
+/* A broker is about to stop: its leaderships are to be moved away. */
+struct controlled_shutdown_request {
+	int32_t broker_id;
+	int64_t broker_epoch; /* -1 unchecked */
+};
+struct controlled_shutdown_response {
+	enum status status; /* NOT_CONTROLLER, STALE_BROKER_EPOCH, BROKER_NOT_AVAILABLE */
+	struct topic_partition *remaining; /* it leads them still */
+	size_t remaining_count;
+};
+void alter_partition_item_fini(struct alter_partition_item *i);
+void alter_partition_request_fini(struct alter_partition_request *r);
+void alter_partition_response_fini(struct alter_partition_response *r);
+void controlled_shutdown_response_fini(struct controlled_shutdown_response *r);
 
 #endif

@@ -187,3 +187,25 @@ bool controller_is_active(const struct controller *c)
 	CHECK_MAGIC(controller, c);
 	return c->term != NULL && controller_term_is_started(c->term);
 }
+
+/* Deciding them comes with replication; until then nothing is advertised that leads here, and nobody is told that it was done. */
+static enum status controller_refusal(const struct controller *c)
+{
+	return controller_is_active(c) ? STATUS_UNSUPPORTED_VERSION : STATUS_NOT_CONTROLLER;
+}
+
+void controller_alter_partition(struct controller *c, const struct alter_partition_request *request,
+	controller_alter_partition_fn done, void *arg)
+{
+	CHECK_MAGIC(controller, c);
+	expect(request != NULL && done != NULL);
+	done(arg, &(struct alter_partition_response){.status = controller_refusal(c)});
+}
+
+void controller_controlled_shutdown(struct controller *c, const struct controlled_shutdown_request *request,
+	controller_controlled_shutdown_fn done, void *arg)
+{
+	CHECK_MAGIC(controller, c);
+	expect(request != NULL && done != NULL);
+	done(arg, &(struct controlled_shutdown_response){.status = controller_refusal(c)});
+}

@@ -36,4 +36,13 @@ void controller_stop(struct controller *c, void (*done)(void *arg), void *arg);
 void controller_free(struct controller *c);
 /* Elected, loaded and deciding. */
 bool controller_is_active(const struct controller *c);
+
+/* What brokers ask, on the controller's loop. request is borrowed for the call; done is called exactly once, perhaps within it,
+ * with a response borrowed for that call. Not active: NOT_CONTROLLER. */
+typedef void (*controller_alter_partition_fn)(void *arg, const struct alter_partition_response *response);
+void controller_alter_partition(struct controller *c, const struct alter_partition_request *request,
+	controller_alter_partition_fn done, void *arg);
+typedef void (*controller_controlled_shutdown_fn)(void *arg, const struct controlled_shutdown_response *response);
+void controller_controlled_shutdown(struct controller *c, const struct controlled_shutdown_request *request,
+	controller_controlled_shutdown_fn done, void *arg);
 #endif

@@ -148,7 +148,7 @@ static struct control_request metadata(struct control_header h, bool full, struc
 	struct control_broker *b = check_calloc(1, sizeof(*b));
 	*b = (struct control_broker){.id = 1, .epoch = 5, .endpoint_count = 1};
 	b->endpoints = check_calloc(1, sizeof(*b->endpoints));
-	b->endpoints[0] = (struct control_endpoint){check_strdup("PLAINTEXT"), check_strdup("h"), 9092};
+	b->endpoints[0] = (struct control_endpoint){check_strdup("PLAINTEXT"), check_strdup("h"), 9092, 0};
 	return (struct control_request){.kind = CONTROL_UPDATE_METADATA,
 		.update_metadata = {.header = h, .full = full, .brokers = b, .broker_count = 1, .topics = t,
 			.topic_count = t == NULL ? 0 : 1}};
