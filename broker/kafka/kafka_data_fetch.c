@@ -69,6 +69,8 @@ static bool fill_entries(struct kafka_call *c, struct kafka_fetch *f)
 				.offset = t->partitions[k].fetch_offset,
 				.max_bytes = or_none(t->partitions[k].partition_max_bytes),
 				.current_leader_epoch = t->partitions[k].current_leader_epoch,
+				.check_epoch = t->partitions[k].last_fetched_epoch >= 0,
+				.last_fetched_epoch = t->partitions[k].last_fetched_epoch,
 			};
 	}
 	return true;
@@ -95,6 +97,10 @@ static void fill_partition(const struct kafka_call *c, const struct fetch_entry 
 	p->log_start_offset = e->log_start_offset;
 	p->aborted_transactions_count = m->isolation_level == READ_COMMITTED ? 0 : -1;
 	p->records = (struct kafka_records){.bytes = {.n = e->record_bytes}, .in_payload = true};
+	if (e->diverges) {
+		p->diverging_epoch.epoch = e->diverging_epoch;
+		p->diverging_epoch.end_offset = e->diverging_end_offset;
+	}
 	if (e->leader.broker_id < 0)
 		return;
 	p->current_leader.leader_id = e->leader.broker_id;

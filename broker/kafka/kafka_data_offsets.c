@@ -9,6 +9,7 @@ enum {
 	FIRST_WITH_MAX_TIMESTAMP = 7,
 	FIRST_WITH_EARLIEST_LOCAL = 8,
 	FIRST_WITH_LATEST_TIERED = 9,
+	SEGMENTS_MAX = 1000, /* of one partition, version 0 */
 };
 
 struct kafka_offsets {
@@ -21,6 +22,8 @@ static bool is_lookup(const struct kafka_call *c, int64_t timestamp, enum status
 {
 	int16_t v = c->header.api_version;
 	*ret_status = STATUS_OK;
+	if (v == 0)
+		return true; /* times, end or start of segments; there is nothing else */
 	if (timestamp == LATEST_TIERED && v >= FIRST_WITH_LATEST_TIERED)
 		return false;
 	if (timestamp < LIST_OFFSETS_EARLIEST && v < FIRST_WITH_MAX_TIMESTAMP)
@@ -32,7 +35,21 @@ static bool is_lookup(const struct kafka_call *c, int64_t timestamp, enum status
 	return *ret_status == STATUS_OK;
 }
 
-static size_t fill_entries(const struct kafka_call *c, struct offsets_entry *entries)
+/* Version 0 asks for several offsets. False: no memory. */
+static bool add_starts(struct kafka_call *c, int32_t max_num_offsets, struct offsets_entry *e)
+{
+	if (c->header.api_version > 0)
+		return true;
+	e->by = LIST_OFFSETS_OF_SEGMENTS;
+	e->starts_max = max_num_offsets < 0 ? 0 : (size_t)max_num_offsets;
+	if (e->starts_max > SEGMENTS_MAX)
+		e->starts_max = SEGMENTS_MAX;
+	e->starts = kafka_call_array(c, e->starts_max, sizeof(*e->starts));
+	return e->starts != NULL;
+}
+
+/* False: no memory. */
+static bool fill_entries(struct kafka_call *c, struct offsets_entry *entries, size_t *ret_count)
 {
 	const struct kafka_list_offsets_request *m = c->body;
 	size_t count = 0;
@@ -43,15 +60,18 @@ static size_t fill_entries(const struct kafka_call *c, struct offsets_entry *ent
 			int64_t timestamp = t->partitions[k].timestamp;
 			if (!is_lookup(c, timestamp, &s))
 				continue;
-			entries[count++] = (struct offsets_entry){
+			entries[count] = (struct offsets_entry){
 				.topic = t->name,
 				.partition = t->partitions[k].partition_index,
 				.timestamp_ms = timestamp == EARLIEST_LOCAL ? LIST_OFFSETS_EARLIEST : timestamp,
 				.current_leader_epoch = t->partitions[k].current_leader_epoch,
 			};
+			if (!add_starts(c, t->partitions[k].max_num_offsets, &entries[count++]))
+				return false;
 		}
 	}
-	return count;
+	*ret_count = count;
+	return true;
 }
 
 /* Takes the next entry if this partition was asked of the service. */
@@ -69,6 +89,8 @@ static const struct offsets_entry *fill_partition(const struct kafka_call *c,
 	p->offset = e->offset;
 	p->timestamp = e->timestamp;
 	p->leader_epoch = e->leader_epoch;
+	p->old_style_offsets = e->starts;
+	p->old_style_offsets_count = (int32_t)e->starts_count;
 	return e + 1;
 }
 
@@ -113,7 +135,7 @@ void kafka_data_list_offsets(struct kafka_call *c)
 		count += (size_t)m->topics[i].partitions_count;
 	struct kafka_offsets *o = kafka_call_array(c, 1, sizeof(*o));
 	struct offsets_entry *entries = kafka_call_array(c, count, sizeof(*entries));
-	if (o == NULL || entries == NULL) {
+	if (o == NULL || entries == NULL || !fill_entries(c, entries, &count)) {
 		kafka_call_abort_memory(c);
 		return;
 	}
@@ -123,7 +145,7 @@ void kafka_data_list_offsets(struct kafka_call *c)
 		.arena = &c->request->arena,
 		.listener = request_listener(c->request),
 		.entries = entries,
-		.entry_count = fill_entries(c, entries),
+		.entry_count = count,
 		.done = listed,
 		.arg = o,
 	};

@@ -10,7 +10,8 @@ enum { KIB = 1024, MIB = 1024 * KIB, FRAME_LENGTH_BYTES = 4 };
 static const struct kafka_method methods[] = {
 	{KAFKA_API_produce, 0, 11, 16 * MIB, kafka_data_produce},
 	{KAFKA_API_fetch, 0, 17, 16 * MIB, kafka_data_fetch},
-	{KAFKA_API_list_offsets, 1, 9, 16 * MIB, kafka_data_list_offsets},
+	{KAFKA_API_list_offsets, 0, 9, 16 * MIB, kafka_data_list_offsets},
+	{KAFKA_API_offset_for_leader_epoch, 0, 4, 16 * MIB, kafka_data_offset_for_leader_epoch},
 	{KAFKA_API_metadata, 0, 12, 32 * MIB, kafka_metadata_metadata},
 	/* Version 0 of commit and fetch was kept in ZooKeeper, by consumers of 0.8. */
 	{KAFKA_API_offset_commit, 1, 9, 32 * MIB, kafka_groups_offset_commit},
@@ -24,9 +25,9 @@ static const struct kafka_method methods[] = {
 	{KAFKA_API_describe_groups, 0, 5, 32 * MIB, kafka_groups_describe},
 	{KAFKA_API_list_groups, 0, 5, 64 * MIB, kafka_groups_list},
 	{KAFKA_API_api_versions, 0, 4, 16 * KIB, kafka_metadata_api_versions},
-	{KAFKA_API_create_topics, 2, 7, 16 * MIB, kafka_admin_create_topics},
-	{KAFKA_API_delete_topics, 1, 6, 16 * MIB, kafka_admin_delete_topics},
-	{KAFKA_API_describe_configs, 1, 4, 64 * MIB, kafka_admin_describe_configs},
+	{KAFKA_API_create_topics, 0, 7, 16 * MIB, kafka_admin_create_topics},
+	{KAFKA_API_delete_topics, 0, 6, 16 * MIB, kafka_admin_delete_topics},
+	{KAFKA_API_describe_configs, 0, 4, 64 * MIB, kafka_admin_describe_configs},
 	{KAFKA_API_alter_configs, 0, 2, 64 * MIB, kafka_admin_alter_configs},
 	{KAFKA_API_incremental_alter_configs, 0, 1, 64 * MIB, kafka_admin_incremental_alter_configs},
 	{KAFKA_API_create_partitions, 0, 3, 4 * MIB, kafka_admin_create_partitions},

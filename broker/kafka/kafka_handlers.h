@@ -11,6 +11,7 @@ struct kafka_call;
 void kafka_data_produce(struct kafka_call *c);
 void kafka_data_fetch(struct kafka_call *c);
 void kafka_data_list_offsets(struct kafka_call *c);
+void kafka_data_offset_for_leader_epoch(struct kafka_call *c);
 /* kafka_metadata.c */
 void kafka_metadata_api_versions(struct kafka_call *c);
 void kafka_metadata_metadata(struct kafka_call *c);

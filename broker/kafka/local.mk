@@ -5,6 +5,7 @@ libkafka_a_SOURCES = \
 	broker/kafka/kafka_admin_configs.c \
 	broker/kafka/kafka_admin_topics.c \
 	broker/kafka/kafka_call.c broker/kafka/kafka_call.h \
+	broker/kafka/kafka_data_epochs.c \
 	broker/kafka/kafka_data_fetch.c \
 	broker/kafka/kafka_data_offsets.c \
 	broker/kafka/kafka_data_produce.c \

@@ -135,10 +135,11 @@ static void start_waiting(struct delayed_fetch *f, int64_t missing, int64_t wait
 	scheduler_timer_arm(f->home, &f->timer, wait_us);
 }
 
+/* Or is there news that cannot wait? */
 static bool any_failed(const struct delayed_fetch *f)
 {
 	for (size_t i = 0; i < f->part_count; i++) {
-		if (f->parts[i].status != STATUS_OK)
+		if (f->parts[i].status != STATUS_OK || f->parts[i].diverges)
 			return true;
 	}
 	return false;

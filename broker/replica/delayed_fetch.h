@@ -31,6 +31,8 @@ struct fetch_part {
 	int64_t offset;
 	size_t max_bytes;             /* of this partition; the first batch comes whole */
 	int32_t current_leader_epoch; /* -1: not checked */
+	bool check_epoch;             /* the reader's last record is of last_fetched_epoch */
+	int32_t last_fetched_epoch;
 
 	enum status status; /* OK, OFFSET_OUT_OF_RANGE, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH,
 			     * KAFKA_STORAGE_ERROR; UNKNOWN_TOPIC_OR_PARTITION: this broker hosts no such replica (if the
@@ -39,6 +41,9 @@ struct fetch_part {
 	int32_t leader, leader_epoch;             /* as the replica knows it, -1 unknown: where to go */
 	struct iobuf records; /* ranges of segment files; the caller moves it out, or iobuf_fini()s it, in done */
 	size_t record_bytes;
+	bool diverges; /* OK, but without records: the reader's log has to be cut to this epoch's end first */
+	int32_t diverging_epoch;
+	int64_t diverging_end_offset;
 
 	/* private */
 	struct task read_task, wait_task;

@@ -503,12 +503,32 @@ void partition_expire_produce(struct produce_waiter *w)
 		CONTAINER_OF(w, struct produce_part, waiter), p->env->scheduler, STATUS_REQUEST_TIMED_OUT, true);
 }
 
+/* Has the reader records of an epoch that went on differently here? It must cut them first. KIP-595; Kafka: Partition.readRecords. */
+static enum status check_divergence(struct partition *p, struct fetch_part *part)
+{
+	int32_t epoch;
+	int64_t end;
+	partition_log_end_offset_for_epoch(p->log, part->last_fetched_epoch, &epoch, &end);
+	if (epoch < 0 || end < 0 || part->offset < part->log_start_offset)
+		return STATUS_OFFSET_OUT_OF_RANGE;
+	part->diverges = epoch < part->last_fetched_epoch || end < part->offset;
+	if (part->diverges) {
+		part->diverging_epoch = epoch;
+		part->diverging_end_offset = end;
+	}
+	return STATUS_OK;
+}
+
 static enum status read_records(struct partition *p, struct fetch_part *part)
 {
 	TRY(check_leader(p, part->current_leader_epoch));
 	int64_t start = partition_log_start_offset(p->log), end = partition_log_end_offset(p->log);
 	part->high_watermark = p->high_watermark;
 	part->log_start_offset = start;
+	if (part->check_epoch)
+		TRY(check_divergence(p, part));
+	if (part->diverges)
+		return STATUS_OK;
 	if (part->offset < start || part->offset > end)
 		return STATUS_OFFSET_OUT_OF_RANGE;
 	if (part->offset >= p->high_watermark)
@@ -527,6 +547,7 @@ void partition_read(struct partition *p, struct fetch_part *part)
 	part->leader_epoch = p->leader_epoch;
 	part->high_watermark = part->log_start_offset = -1;
 	part->record_bytes = 0;
+	part->diverges = false;
 	part->status = read_records(p, part);
 	expect(part->status == STATUS_OK || part->record_bytes == 0);
 }
@@ -546,10 +567,35 @@ void partition_wait(struct partition *p, struct fetch_part *part)
 	count_towards(p, w);
 }
 
+/* Starts above the high watermark count as the high watermark. Kafka: Partition.legacyFetchOffsetsForTimestamp. */
+static void list_segments(struct partition *p, struct list_offsets_part *part)
+{
+	int64_t *starts = part->starts;
+	size_t n = partition_log_segment_starts(p->log, part->timestamp_ms, starts, part->starts_max), above = 0;
+	while (above < n && starts[above] > p->high_watermark)
+		above++;
+	if (above > 0) {
+		starts[0] = p->high_watermark;
+		for (size_t i = above; i < n; i++)
+			starts[1 + i - above] = starts[i];
+		n = 1 + n - above;
+	}
+	part->starts_count = n;
+}
+
 static enum status list_offsets(struct partition *p, struct list_offsets_part *part)
 {
 	TRY(check_leader(p, part->current_leader_epoch));
-	part->offset = part->timestamp = -1;
+	part->offset = part->timestamp = part->epoch = -1;
+	part->starts_count = 0;
+	if (part->by == LIST_OFFSETS_OF_SEGMENTS) {
+		list_segments(p, part);
+		return STATUS_OK;
+	}
+	if (part->by == LIST_OFFSETS_BY_EPOCH) {
+		partition_log_end_offset_for_epoch(p->log, part->asked_epoch, &part->epoch, &part->offset);
+		return STATUS_OK;
+	}
 	if (part->timestamp_ms == LIST_OFFSETS_EARLIEST) {
 		part->offset = partition_log_start_offset(p->log);
 		return STATUS_OK;

@@ -399,6 +399,7 @@ void replica_manager_read(struct replica_manager *owner, struct fetch_part *part
 	part->high_watermark = part->log_start_offset = -1;
 	part->leader = part->leader_epoch = -1;
 	part->record_bytes = 0;
+	part->diverges = false;
 }
 
 void replica_manager_wait(struct replica_manager *owner, struct fetch_part *part)

@@ -38,8 +38,10 @@ void replica_parts_answer_produce(struct produce_part *p, struct scheduler *owne
 void replica_parts_answer_list_offsets(struct list_offsets_part *p, struct scheduler *owner, enum status s)
 {
 	p->status = s;
-	if (s != STATUS_OK)
-		p->offset = p->timestamp = -1;
+	if (s != STATUS_OK) {
+		p->offset = p->timestamp = p->epoch = -1;
+		p->starts_count = 0;
+	}
 	if (p->home == owner) {
 		p->done(p);
 		return;

@@ -38,15 +38,26 @@ enum {
 	LIST_OFFSETS_EARLIEST = -2,
 	LIST_OFFSETS_MAX_TIMESTAMP = -3,
 };
+enum list_offsets_by {
+	LIST_OFFSETS_BY_TIME,     /* the first record at or after timestamp_ms */
+	LIST_OFFSETS_BY_EPOCH,    /* where asked_epoch, or the largest before it, ends (KIP-279); -1, -1: unknown here */
+	LIST_OFFSETS_OF_SEGMENTS, /* partition_log_segment_starts, of what is committed */
+};
 struct list_offsets_part {
 	struct scheduler *home;
 	struct topic_partition tp;
+	enum list_offsets_by by;
 	int64_t timestamp_ms; /* or one of the above */
+	int32_t asked_epoch;
 	int32_t current_leader_epoch; /* -1: not checked */
+	int64_t *starts; /* memory of the asker's for starts_max segments */
+	size_t starts_max;
 
 	enum status status; /* as in fetch_part; OFFSET_NOT_AVAILABLE: a new leader whose high watermark has not reached the
 			     * start of its epoch yet */
 	int64_t offset, timestamp; /* -1: no such record */
+	int32_t epoch;             /* by epoch: the one that ends at offset */
+	size_t starts_count;
 	int32_t leader, leader_epoch;
 	void (*done)(struct list_offsets_part *p);
 	void *arg;

@@ -126,6 +126,9 @@ static void collect(struct delayed_fetch *f)
 			e->high_watermark = p->high_watermark;
 			e->log_start_offset = p->log_start_offset;
 			e->record_bytes = p->record_bytes;
+			e->diverges = p->diverges;
+			e->diverging_epoch = p->diverging_epoch;
+			e->diverging_end_offset = p->diverging_end_offset;
 			iobuf_append_iobuf(&r->records, &p->records);
 		} else {
 			fail_part(r, e);
@@ -164,6 +167,7 @@ static bool start_entry(struct fetch_request *r, struct fetch_entry *e, struct f
 	struct service_partition found;
 	char *message = NULL;
 	e->part = NULL;
+	e->diverges = false;
 	e->leader = (struct leader_hint){.broker_id = -1, .leader_epoch = -1};
 	*p = (struct fetch_part){.leader = -1, .leader_epoch = -1};
 	enum status s = topic_partition_set(&p->tp, slice_of_str(e->topic), e->partition);
@@ -179,6 +183,8 @@ static bool start_entry(struct fetch_request *r, struct fetch_entry *e, struct f
 	p->offset = e->offset;
 	p->max_bytes = e->max_bytes;
 	p->current_leader_epoch = e->current_leader_epoch;
+	p->check_epoch = e->check_epoch;
+	p->last_fetched_epoch = e->last_fetched_epoch;
 	e->part = p;
 	return true;
 }
@@ -238,6 +244,7 @@ static void fail_offsets(struct offsets_entry *e, enum status s, char *message)
 	e->message = message;
 	e->offset = e->timestamp = -1;
 	e->leader_epoch = -1;
+	e->starts_count = 0;
 }
 
 static void offsets_entry_done(struct list_offsets_part *p)
@@ -249,7 +256,8 @@ static void offsets_entry_done(struct list_offsets_part *p)
 		e->status = s;
 		e->offset = p->offset;
 		e->timestamp = p->timestamp;
-		e->leader_epoch = p->leader_epoch;
+		e->leader_epoch = p->by == LIST_OFFSETS_BY_EPOCH ? p->epoch : p->leader_epoch;
+		e->starts_count = p->starts_count;
 	} else {
 		fail_offsets(e, s, service_message_partition(r->arena, &p->tp, s));
 		if (needs_hint(s))
@@ -270,7 +278,7 @@ static void start_offsets_entry(struct offsets_request *r, struct offsets_entry 
 	enum status s = topic_partition_set(&p->tp, slice_of_str(e->topic), e->partition);
 	if (s == STATUS_OK)
 		s = service_loop_find(r->service, r->arena, &p->tp, &found, &message);
-	if (s == STATUS_OK && e->timestamp_ms < LIST_OFFSETS_MAX_TIMESTAMP) {
+	if (s == STATUS_OK && e->by == LIST_OFFSETS_BY_TIME && e->timestamp_ms < LIST_OFFSETS_MAX_TIMESTAMP) {
 		s = STATUS_INVALID_REQUEST;
 		message = service_message_format(r->arena, "%s-%d: timestamp %lld: use a time in ms, -1, -2 or -3", e->topic,
 			e->partition, (long long)e->timestamp_ms);
@@ -279,7 +287,11 @@ static void start_offsets_entry(struct offsets_request *r, struct offsets_entry 
 		fail_offsets(e, s, message);
 		return;
 	}
+	p->by = e->by;
 	p->timestamp_ms = e->timestamp_ms;
+	p->asked_epoch = e->asked_epoch;
+	p->starts = e->starts;
+	p->starts_max = e->starts_max;
 	p->current_leader_epoch = e->current_leader_epoch;
 	p->done = offsets_entry_done;
 	p->arg = e;

@@ -16,12 +16,17 @@ struct fetch_entry {
 	int64_t offset;
 	size_t max_bytes;
 	int32_t current_leader_epoch; /* -1: not checked */
+	bool check_epoch;             /* the reader's last record is of last_fetched_epoch */
+	int32_t last_fetched_epoch;
 
 	enum status status;
 	char *message;                            /* in the arena; NULL: status_text() */
 	int64_t high_watermark, log_start_offset; /* -1 on errors */
 	size_t record_bytes;                      /* of this entry in records, which follow each other in the entries' order */
 	struct leader_hint leader;                /* with NOT_LEADER_OR_FOLLOWER; valid in done */
+	bool diverges;                            /* the reader has to cut its log to the end of diverging_epoch first */
+	int32_t diverging_epoch;
+	int64_t diverging_end_offset;
 
 	/* private */
 	struct fetch_part *part; /* NULL: answered without reading */
@@ -58,13 +63,18 @@ void fetch_service_hurry(struct fetch_request *r);
 struct offsets_entry {
 	const char *topic;
 	int32_t partition;
+	enum list_offsets_by by;
 	int64_t timestamp_ms; /* or LIST_OFFSETS_* */
+	int32_t asked_epoch;
 	int32_t current_leader_epoch;
+	int64_t *starts; /* of segments: memory for starts_max of them */
+	size_t starts_max;
 
 	enum status status;
 	char *message;
 	int64_t offset, timestamp; /* -1: no such record */
-	int32_t leader_epoch;
+	int32_t leader_epoch;      /* the leader's; by epoch: the one that ends at offset */
+	size_t starts_count;
 	struct leader_hint leader;
 
 	/* private */

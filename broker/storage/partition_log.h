@@ -75,6 +75,9 @@ int64_t partition_log_bytes_between(struct partition_log *log, int64_t offset, i
 /* Offset and timestamp of the first record with timestamp >= t; offset -1 when there is none. May read (a few KiB). */
 MUST_CHECK enum status partition_log_offset_for_time(struct partition_log *log, int64_t timestamp_ms,
 	int64_t *ret_offset, int64_t *ret_timestamp);
+/* As the first Kafka did (ListOffsets 0): starts of the segments last written to at or before timestamp_ms, newest first, the log's end
+ * among them; LATEST (-1): of all, EARLIEST (-2): the log's start alone. At most max; returns how many. */
+size_t partition_log_segment_starts(struct partition_log *log, int64_t timestamp_ms, int64_t *ret_offsets, size_t max);
 /* Largest timestamp and its record's offset (Kafka ListOffsets -3). */
 MUST_CHECK enum status partition_log_max_timestamp(struct partition_log *log, int64_t *ret_offset, int64_t *ret_timestamp);
 

@@ -205,6 +205,29 @@ enum status partition_log_offset_for_time(struct partition_log *log, int64_t tim
 	return STATUS_OK;
 }
 
+size_t partition_log_segment_starts(struct partition_log *log, int64_t timestamp_ms, int64_t *ret_offsets, size_t max)
+{
+	enum { LATEST = -1, EARLIEST = -2 };
+	size_t n = 0;
+	partition_log_check(log);
+	bool ends_later = log->segments[log->count - 1]->size_bytes > 0; /* else the last start is the end */
+	if (timestamp_ms == EARLIEST) {
+		if (max > 0)
+			ret_offsets[n++] = log->start_offset;
+		return n;
+	}
+	if (ends_later && n < max && (timestamp_ms == LATEST || clock_wall_ms(log->env.clock) <= timestamp_ms))
+		ret_offsets[n++] = log->end_offset;
+	for (size_t i = log->count; i > 0 && n < max; i--) {
+		const struct log_segment *s = log->segments[i - 1];
+		/* The newest that is old enough, and all before it, whatever their age. */
+		if (n == 0 && timestamp_ms != LATEST && s->appended_ms > timestamp_ms)
+			continue;
+		ret_offsets[n++] = s->base_offset > log->start_offset ? s->base_offset : log->start_offset;
+	}
+	return n;
+}
+
 enum status partition_log_max_timestamp(struct partition_log *log, int64_t *ret_offset, int64_t *ret_timestamp)
 {
 	partition_log_check(log);
