@@ -4,6 +4,7 @@
 #define KAFKA_KAFKA_CALL_H
 
 #include "kafka/kafka_dispatch.h"
+#include "replica/fetch_session.h"
 #include "wire/kafka_codec.h"
 
 struct kafka_call;
@@ -19,6 +20,7 @@ struct kafka_call {
 	const struct kafka_dispatch *dispatch;
 	const struct kafka_api *api;
 	struct service_loop *service;
+	struct fetch_session_cache *sessions; /* of this loop */
 	struct kafka_header header;
 	const void *body; /* struct kafka_<api>_request */
 	/* Set by handlers that wait for something other than disks: the peer has gone, end the wait. NULL: it ends soon anyway. */
@@ -34,6 +36,7 @@ struct kafka_dispatch {
 	unsigned magic;
 	struct kafka_dispatch_options options;
 	char *cluster_id;
+	struct fetch_session_cache **sessions; /* per loop */
 	struct connection_front front;
 };
 MAGIC(kafka_dispatch, 0x4b444953);

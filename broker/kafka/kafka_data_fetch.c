@@ -1,26 +1,17 @@
-/* Fetch. Without sessions: each answer says session 0, and a client that asked for one goes on with full requests. Entries are kept
- * flat, in the order of the message, each of the message's partitions one, read or not. */
-#include "kafka/kafka_call.h"
+/* Fetch: items (kafka_fetch.h) to the service and back. */
+#include "kafka/kafka_fetch.h"
 #include "kafka/kafka_handlers.h"
-#include "service/fetch_service.h"
 
 enum {
 	FIRST_WITH_MAGIC_1 = 2,
+	FIRST_WITH_MAX_BYTES = 3,
 	FIRST_WITH_BATCHES = 4,
 	FIRST_WITH_STORAGE_ERRORS = 6,
 	FIRST_WITH_ZSTD = 10,
-	FIRST_WITH_TOPIC_IDS = 13,
-	NO_SESSION_EPOCH = -1,
 	READ_COMMITTED = 1,
 	/* An answer that has to be converted is held in memory, unlike others. */
 	CONVERTED_BYTES_MAX = 8 << 20,
 	CONVERTED_SHARE_MIN = 64 << 10,
-};
-
-struct kafka_fetch {
-	struct kafka_call *call;
-	const char **names; /* per topic of the message; NULL: no topic has the id */
-	struct fetch_request request;
 };
 
 static size_t or_none(int32_t n)
@@ -28,156 +19,175 @@ static size_t or_none(int32_t n)
 	return n < 0 ? 0 : (size_t)n;
 }
 
-/* Names of the topics asked for. False: no memory. */
-static bool find_names(struct kafka_call *c, struct kafka_fetch *f)
-{
-	const struct kafka_fetch_request *m = c->body;
-	f->names = kafka_call_array(c, or_none(m->topics_count), sizeof(*f->names));
-	if (f->names == NULL)
-		return false;
-	for (int32_t i = 0; i < m->topics_count; i++) {
-		f->names[i] = m->topics[i].topic;
-		if (c->header.api_version < FIRST_WITH_TOPIC_IDS)
-			continue;
-		const struct image_topic *t = cluster_image_topic_by_id(service_loop_image(c->service), &m->topics[i].topic_id);
-		/* The image may be gone when the answer comes. */
-		f->names[i] = t == NULL ? NULL : arena_strdup(&c->request->arena, slice_of_str(t->name));
-		if (t != NULL && f->names[i] == NULL)
-			return false;
-	}
-	return true;
-}
-
-/* Entries of topics with a name. False: no memory. */
+/* One entry per item that can be read. False: no memory. */
 static bool fill_entries(struct kafka_call *c, struct kafka_fetch *f)
 {
-	const struct kafka_fetch_request *m = c->body;
-	size_t count = 0;
-	for (int32_t i = 0; i < m->topics_count; i++)
-		count += f->names[i] == NULL ? 0 : (size_t)m->topics[i].partitions_count;
-	struct fetch_entry *e = kafka_call_array(c, count, sizeof(*e));
+	struct fetch_entry *e = kafka_call_array(c, f->item_count, sizeof(*e));
 	f->request.entries = e;
-	f->request.entry_count = count;
 	if (e == NULL)
 		return false;
-	for (int32_t i = 0; i < m->topics_count; i++) {
-		const struct kafka_fetch_request_topic *t = &m->topics[i];
-		for (int32_t k = 0; f->names[i] != NULL && k < t->partitions_count; k++)
-			*e++ = (struct fetch_entry){
-				.topic = f->names[i],
-				.partition = t->partitions[k].partition,
-				.offset = t->partitions[k].fetch_offset,
-				.max_bytes = or_none(t->partitions[k].partition_max_bytes),
-				.current_leader_epoch = t->partitions[k].current_leader_epoch,
-				.check_epoch = t->partitions[k].last_fetched_epoch >= 0,
-				.last_fetched_epoch = t->partitions[k].last_fetched_epoch,
-			};
+	for (size_t i = 0; i < f->item_count; i++) {
+		struct kafka_fetch_item *item = &f->items[i];
+		if (item->refused != STATUS_OK)
+			continue;
+		*e = (struct fetch_entry){
+			.topic = item->topic.name,
+			.partition = item->partition,
+			.offset = item->asked.offset,
+			.max_bytes = or_none(item->asked.max_bytes),
+			.current_leader_epoch = item->asked.current_leader_epoch,
+			.check_epoch = item->asked.last_fetched_epoch >= 0,
+			.last_fetched_epoch = item->asked.last_fetched_epoch,
+		};
+		item->entry = e++;
 	}
+	f->request.entry_count = (size_t)(e - f->request.entries);
 	return true;
 }
 
-static bool names_unknown_topic(const struct kafka_call *c, const struct kafka_fetch *f)
-{
-	const struct kafka_fetch_request *m = c->body;
-	for (int32_t i = 0; i < m->topics_count; i++)
-		if (f->names[i] == NULL)
-			return true;
-	return false;
-}
+/* --- the answer ----------------------------------------------------------------------------------------------------------- */
 
-/* Records of zero bytes are sent empty, never null: old clients know no null there. */
-static void fill_partition(const struct kafka_call *c, const struct fetch_entry *e, struct kafka_fetch_response_topic_partition *p)
+static void fill_data(const struct kafka_call *c, const struct fetch_entry *e, struct kafka_fetch_response_topic_partition *p)
 {
 	const struct kafka_fetch_request *m = c->body;
-	p->partition_index = e->partition;
-	p->error_code = kafka_call_data_code(e->status, c->header.api_version >= FIRST_WITH_STORAGE_ERRORS);
 	p->high_watermark = e->high_watermark;
 	/* Without transactions everything below the high watermark is stable. */
 	p->last_stable_offset = e->high_watermark;
 	p->log_start_offset = e->log_start_offset;
-	p->aborted_transactions_count = m->isolation_level == READ_COMMITTED ? 0 : -1;
-	p->records = (struct kafka_records){.bytes = {.n = e->record_bytes}, .in_payload = true};
+	p->records.bytes.n = e->record_bytes;
+	if (m->isolation_level == READ_COMMITTED)
+		p->aborted_transactions_count = 0;
 	if (e->diverges) {
 		p->diverging_epoch.epoch = e->diverging_epoch;
 		p->diverging_epoch.end_offset = e->diverging_end_offset;
 	}
-	if (e->leader.broker_id < 0)
+}
+
+/* Records of zero bytes are sent empty, never null: old clients know no null there. */
+static void fill_partition(const struct kafka_call *c, const struct kafka_fetch_item *item,
+	struct kafka_fetch_response_topic_partition *p)
+{
+	const struct fetch_entry *e = item->entry;
+	enum status s = e == NULL ? item->refused : e->status;
+	p->partition_index = item->partition;
+	p->error_code = kafka_call_data_code(s, c->header.api_version >= FIRST_WITH_STORAGE_ERRORS);
+	p->high_watermark = -1;
+	p->aborted_transactions_count = -1;
+	p->records = (struct kafka_records){.in_payload = true};
+	if (s == STATUS_OK)
+		fill_data(c, e, p);
+	if (e == NULL || e->leader.broker_id < 0)
 		return;
 	p->current_leader.leader_id = e->leader.broker_id;
 	p->current_leader.leader_epoch = e->leader.leader_epoch;
 }
 
-static void fill_unknown(const struct kafka_fetch_request_topic *t, struct kafka_fetch_response_topic_partition *p)
+static bool same_topic(const struct fetch_session_key *a, const struct fetch_session_key *b)
 {
-	for (int32_t k = 0; k < t->partitions_count; k++) {
-		p[k].partition_index = t->partitions[k].partition;
-		p[k].error_code = status_code(STATUS_UNKNOWN_TOPIC_ID);
-		p[k].high_watermark = -1;
-		p[k].aborted_transactions_count = -1;
-		p[k].records.in_payload = true;
-	}
+	return a->name == b->name && uuid_equal(&a->id, &b->id);
+}
+
+/* How many items from `from` on are answered under one topic, and where the next topic's begin. */
+static int32_t count_group(const struct kafka_fetch *f, size_t from, size_t *ret_next)
+{
+	int32_t n = 0;
+	size_t i = from;
+	for (; i < f->item_count && (f->items[i].left_out || same_topic(&f->items[i].topic, &f->items[from].topic)); i++)
+		n += f->items[i].left_out ? 0 : 1;
+	*ret_next = i;
+	return n;
+}
+
+static size_t skip_left_out(const struct kafka_fetch *f, size_t i)
+{
+	while (i < f->item_count && f->items[i].left_out)
+		i++;
+	return i;
+}
+
+static bool fill_topic(struct kafka_call *c, const struct kafka_fetch *f, size_t from, int32_t count, struct kafka_fetch_response_topic *t)
+{
+	t->topic = f->items[from].topic.name;
+	t->topic_id = f->items[from].topic.id;
+	t->partitions_count = count;
+	t->partitions = KAFKA_CALL_NEW(c, fetch_response_topic_partition, count);
+	if (t->partitions == NULL)
+		return false;
+	for (int32_t k = 0; k < count; from++)
+		if (!f->items[from].left_out)
+			fill_partition(c, &f->items[from], &t->partitions[k++]);
+	return true;
 }
 
 static bool fill_response(struct kafka_call *c, const struct kafka_fetch *f, struct kafka_fetch_response *m)
 {
-	const struct kafka_fetch_request *asked = c->body;
-	const struct fetch_entry *e = f->request.entries;
-	kafka_messages_init(c->api->response, m);
-	m->responses_count = asked->topics_count;
-	m->responses = KAFKA_CALL_NEW(c, fetch_response_topic, asked->topics_count);
+	size_t next = 0;
+	m->responses_count = 0;
+	for (size_t i = skip_left_out(f, 0); i < f->item_count; i = skip_left_out(f, next)) {
+		(void)count_group(f, i, &next);
+		m->responses_count++;
+	}
+	m->responses = KAFKA_CALL_NEW(c, fetch_response_topic, m->responses_count);
 	if (m->responses == NULL)
 		return false;
-	for (int32_t i = 0; i < asked->topics_count; i++) {
-		const struct kafka_fetch_request_topic *from = &asked->topics[i];
-		struct kafka_fetch_response_topic *t = &m->responses[i];
-		t->topic = from->topic;
-		t->topic_id = from->topic_id;
-		t->partitions_count = from->partitions_count;
-		t->partitions = KAFKA_CALL_NEW(c, fetch_response_topic_partition, from->partitions_count);
-		if (t->partitions == NULL)
+	int32_t at = 0;
+	for (size_t i = skip_left_out(f, 0); i < f->item_count; i = skip_left_out(f, next)) {
+		int32_t count = count_group(f, i, &next);
+		if (!fill_topic(c, f, i, count, &m->responses[at++]))
 			return false;
-		if (f->names[i] == NULL)
-			fill_unknown(from, t->partitions);
-		for (int32_t k = 0; f->names[i] != NULL && k < from->partitions_count; k++)
-			fill_partition(c, e++, &t->partitions[k]);
 	}
-	expect(e == f->request.entries + f->request.entry_count);
+	expect(at == m->responses_count);
 	return true;
+}
+
+static void refuse(struct kafka_call *c, enum status s, int32_t session_id)
+{
+	struct kafka_fetch_response m;
+	kafka_messages_init(c->api->response, &m);
+	m.error_code = status_code(s);
+	m.session_id = session_id;
+	kafka_call_answer(c, &m, NULL);
+}
+
+static void answer(struct kafka_call *c, struct kafka_fetch *f, struct iobuf *records)
+{
+	struct kafka_fetch_response m;
+	kafka_messages_init(c->api->response, &m);
+	if (f->session != NULL) {
+		m.session_id = fetch_session_id(f->session);
+		if (kafka_fetch_update_session(f) != STATUS_OK) {
+			kafka_fetch_release_session(f);
+			refuse(c, STATUS_INVALID_FETCH_SESSION_EPOCH, m.session_id);
+			return;
+		}
+	}
+	bool filled = fill_response(c, f, &m);
+	if (filled && f->wants_session)
+		m.session_id = kafka_fetch_new_session(f);
+	struct fetch_session *used = f->session; /* names in m are its own; f is gone with the answer */
+	struct fetch_session_cache *sessions = c->sessions;
+	if (filled)
+		kafka_call_answer(c, &m, records);
+	else
+		kafka_call_abort_memory(c);
+	if (used != NULL)
+		fetch_session_cache_release(sessions, used);
 }
 
 static void fetched(struct fetch_request *r)
 {
 	struct kafka_fetch *f = r->arg;
-	struct kafka_call *c = CAST(kafka_call, f->call);
-	struct kafka_fetch_response m;
 	struct iobuf records = r->records;
-	if (!fill_response(c, f, &m)) {
-		iobuf_fini(&records);
-		kafka_call_abort_memory(c);
-		return;
-	}
-	kafka_call_answer(c, &m, &records);
+	answer(CAST(kafka_call, f->call), f, &records);
 	iobuf_fini(&records);
 }
+
+/* --- the request ---------------------------------------------------------------------------------------------------------- */
 
 static void fetch_abandoned(struct kafka_call *c)
 {
 	struct kafka_fetch *f = c->waiting;
 	fetch_service_hurry(&f->request);
-}
-
-static void refuse(struct kafka_call *c, enum status s)
-{
-	struct kafka_fetch_response m;
-	kafka_messages_init(c->api->response, &m);
-	m.error_code = status_code(s);
-	kafka_call_answer(c, &m, NULL);
-}
-
-/* A request within a session we never gave away; epoch 0 asks for a new one, -1 for none. */
-static bool continues_session(const struct kafka_fetch_request *m)
-{
-	return m->session_epoch != NO_SESSION_EPOCH && m->session_epoch != 0;
 }
 
 /* Replicas of this cluster fetch by the native protocol. */
@@ -204,16 +214,30 @@ static void fit_old_reader(const struct kafka_call *c, struct fetch_request *r)
 			r->entries[i].max_bytes = share;
 }
 
+/* Before Fetch had a limit of its own, clients did not know that the order of partitions matters where an answer gets full: whoever came
+ * first would always win. */
+static void rotate_items(struct kafka_call *c, struct kafka_fetch *f)
+{
+	if (c->header.api_version >= FIRST_WITH_MAX_BYTES || f->item_count < 2)
+		return;
+	size_t by = (size_t)(uint32_t)c->header.correlation_id % f->item_count;
+	struct kafka_fetch_item *items = kafka_call_array(c, f->item_count, sizeof(*items));
+	if (items == NULL)
+		return;
+	memcpy(items, f->items + by, (f->item_count - by) * sizeof(*items));
+	memcpy(items + (f->item_count - by), f->items, by * sizeof(*items));
+	f->items = items;
+}
+
 static void start(struct kafka_call *c, struct kafka_fetch *f)
 {
 	const struct kafka_fetch_request *m = c->body;
-	f->call = c;
 	f->request.service = c->service;
 	f->request.arena = &c->request->arena;
 	f->request.listener = request_listener(c->request);
 	f->request.max_wait_ms = m->max_wait_ms > 0 ? m->max_wait_ms : 0;
 	/* An error is told at once. */
-	f->request.min_bytes = names_unknown_topic(c, f) ? 0 : or_none(m->min_bytes);
+	f->request.min_bytes = f->request.entry_count < f->item_count ? 0 : or_none(m->min_bytes);
 	f->request.max_bytes = or_none(m->max_bytes);
 	f->request.done = fetched;
 	f->request.arg = f;
@@ -222,20 +246,46 @@ static void start(struct kafka_call *c, struct kafka_fetch *f)
 	c->waiting = f;
 	/* Texts were copied by the decoder; a long poll must not hold the frame. */
 	request_release_frame(c->request);
-	if (fetch_service_start(&f->request) != STATUS_OK)
-		kafka_call_abort_memory(c);
+	if (fetch_service_start(&f->request) == STATUS_OK)
+		return;
+	kafka_fetch_release_session(f);
+	kafka_call_abort_memory(c);
+}
+
+/* Full requests close the session they name, and may ask for a new one; others change one. */
+static enum status find_items(struct kafka_call *c, struct kafka_fetch *f)
+{
+	const struct kafka_fetch_request *m = c->body;
+	if (is_follower(m))
+		return STATUS_INVALID_REQUEST;
+	if (m->session_epoch != FETCH_SESSION_EPOCH_INITIAL && m->session_epoch != FETCH_SESSION_EPOCH_FINAL)
+		return kafka_fetch_items_from_session(c, f);
+	if (m->session_id != FETCH_SESSION_NONE)
+		fetch_session_cache_close(c->sessions, m->session_id);
+	f->wants_session = m->session_epoch == FETCH_SESSION_EPOCH_INITIAL;
+	TRY(kafka_fetch_items_from_message(c, f));
+	rotate_items(c, f);
+	return STATUS_OK;
 }
 
 void kafka_data_fetch(struct kafka_call *c)
 {
-	const struct kafka_fetch_request *m = c->body;
 	struct kafka_fetch *f = kafka_call_array(c, 1, sizeof(*f));
-	if (continues_session(m))
-		refuse(c, STATUS_FETCH_SESSION_ID_NOT_FOUND);
-	else if (is_follower(m))
-		refuse(c, STATUS_INVALID_REQUEST);
-	else if (f == NULL || !find_names(c, f) || !fill_entries(c, f))
+	if (f == NULL) {
+		kafka_call_abort_memory(c);
+		return;
+	}
+	f->call = c;
+	enum status s = find_items(c, f);
+	if (s == STATUS_OK && !fill_entries(c, f))
+		s = STATUS_TOO_LARGE;
+	if (s == STATUS_OK) {
+		start(c, f);
+		return;
+	}
+	kafka_fetch_release_session(f);
+	if (s == STATUS_TOO_LARGE)
 		kafka_call_abort_memory(c);
 	else
-		start(c, f);
+		refuse(c, s, FETCH_SESSION_NONE);
 }

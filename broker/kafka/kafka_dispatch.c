@@ -2,10 +2,16 @@
 
 #include "base/diag.h"
 #include "base/metrics.h"
+#include "base/random.h"
 #include "kafka/kafka_call.h"
 #include "kafka/kafka_handlers.h"
 
-enum { KIB = 1024, MIB = 1024 * KIB, FRAME_LENGTH_BYTES = 4 };
+enum {
+	KIB = 1024,
+	MIB = 1024 * KIB,
+	FRAME_LENGTH_BYTES = 4,
+	SESSION_PARTITIONS_MAX = 200 * 1000, /* of all loops; about 150 bytes each */
+};
 
 static const struct kafka_method methods[] = {
 	{KAFKA_API_produce, 0, 11, 16 * MIB, kafka_data_produce},
@@ -62,11 +68,11 @@ static bool serves(const struct kafka_method *m, int16_t version)
 	return m != NULL && version >= m->min && version <= m->max;
 }
 
-static struct service_loop *loop_of(const struct kafka_dispatch *d, const struct scheduler *scheduler)
+static size_t loop_of(const struct kafka_dispatch *d, const struct scheduler *scheduler)
 {
 	for (size_t i = 0; i < d->options.loop_count; i++)
 		if (d->options.loops[i]->scheduler == scheduler)
-			return d->options.loops[i];
+			return i;
 	unreachable("a connection on a loop without services");
 }
 
@@ -114,12 +120,14 @@ static enum status handle(void *ctx, struct request *r)
 	struct kafka_call *c = arena_alloc(&r->arena, sizeof(*c));
 	if (c == NULL)
 		return STATUS_TOO_LARGE;
+	size_t loop = loop_of(d, r->loop);
 	*c = (struct kafka_call){
 		.magic = kafka_call_magic,
 		.request = r,
 		.dispatch = d,
 		.api = api,
-		.service = loop_of(d, r->loop),
+		.service = d->options.loops[loop],
+		.sessions = d->sessions[loop],
 		.header = header,
 		.body = body,
 	};
@@ -152,6 +160,25 @@ static size_t first_frame_max(void *ctx, struct slice head)
 	return known ? d->front.max_frame_bytes : 0;
 }
 
+static void make_sessions(struct kafka_dispatch *d)
+{
+	size_t count = d->options.loop_count;
+	size_t slots = (size_t)d->options.settings->max_incremental_fetch_session_cache_slots;
+	struct random random;
+	random_seed_system(&random);
+	d->sessions = check_calloc(count, sizeof(struct fetch_session_cache *));
+	for (size_t i = 0; i < count; i++) {
+		struct fetch_session_cache_options o = {
+			.slots = (slots + count - 1) / count,
+			.partitions_max = SESSION_PARTITIONS_MAX / count,
+			.id_first = (int32_t)i,
+			.id_step = (int32_t)count,
+			.seed = random_u64(&random),
+		};
+		d->sessions[i] = fetch_session_cache_new(&o);
+	}
+}
+
 struct kafka_dispatch *kafka_dispatch_new(const struct kafka_dispatch_options *o)
 {
 	expect(o->loop_count > 0 && o->settings != NULL && o->cluster_id != NULL);
@@ -160,6 +187,7 @@ struct kafka_dispatch *kafka_dispatch_new(const struct kafka_dispatch_options *o
 	d->options = *o;
 	d->cluster_id = check_strdup(o->cluster_id);
 	d->options.cluster_id = d->cluster_id;
+	make_sessions(d);
 	d->front = (struct connection_front){
 		.name = "kafka",
 		.request = handle,
@@ -177,6 +205,9 @@ void kafka_dispatch_free(struct kafka_dispatch *d)
 		return;
 	CHECK_MAGIC(kafka_dispatch, d);
 	d->magic = 0;
+	for (size_t i = 0; i < d->options.loop_count; i++)
+		fetch_session_cache_free(d->sessions[i]);
+	free(d->sessions);
 	free(d->cluster_id);
 	free(d);
 }

@@ -14,6 +14,8 @@ libkafka_a_SOURCES = \
 	broker/kafka/kafka_groups_admin.c \
 	broker/kafka/kafka_groups_members.c \
 	broker/kafka/kafka_groups_offsets.c \
+	broker/kafka/kafka_fetch.h \
+	broker/kafka/kafka_fetch_session.c \
 	broker/kafka/kafka_handlers.h \
 	broker/kafka/kafka_metadata.c
 EXTRA_DIST += broker/kafka/README.md

@@ -110,6 +110,28 @@ enum status partition_log_offset_for_time(struct partition_log *log, int64_t tim
 	return STATUS_OK;
 }
 
+/* As if a segment began every ten records, and all were written long ago. */
+size_t partition_log_segment_starts(struct partition_log *log, int64_t timestamp_ms, int64_t *ret_offsets, size_t max)
+{
+	size_t n = 0;
+	(void)timestamp_ms;
+	if (n < max)
+		ret_offsets[n++] = log->end;
+	for (int64_t start = log->end - 1 - (log->end - 1) % 10; start >= 0 && n < max; start -= 10)
+		ret_offsets[n++] = start;
+	return n;
+}
+
+void partition_log_end_offset_for_epoch(struct partition_log *log, int32_t leader_epoch, int32_t *ret_epoch, int64_t *ret_end_offset)
+{
+	*ret_epoch = -1;
+	*ret_end_offset = -1;
+	for (int i = 0; i < log->epoch_count && log->epochs[i] <= leader_epoch; i++) {
+		*ret_epoch = log->epochs[i];
+		*ret_end_offset = i + 1 < log->epoch_count ? log->epoch_starts[i + 1] : log->end;
+	}
+}
+
 enum status partition_log_max_timestamp(struct partition_log *log, int64_t *ret_offset, int64_t *ret_timestamp)
 {
 	*ret_offset = *ret_timestamp = -1;

@@ -31,3 +31,6 @@ tests_unit_test_replica_threads_SOURCES = tests/unit/test_replica_threads.c test
 tests_unit_test_replica_threads_LDADD = libreplica.a libcluster.a libstorage.a libzk.a libruntime.a libconfig.a libbase.a \
 	$(SYSTEM_LIBS) $(CHECK_LIBS)
 THREADED_TESTS += tests/unit/test_replica_threads
+UNIT_TESTS += tests/unit/test_fetch_session
+tests_unit_test_fetch_session_SOURCES = tests/unit/test_fetch_session.c tests/unit/unit.h
+tests_unit_test_fetch_session_LDADD = $(REPLICA_TEST_LIBS)
