@@ -268,12 +268,89 @@ def test_limits_of_a_fetch_are_kept(broker):
         assert fetched_bytes(ask(sock, fetch_frame(0, 1, 1 << 30, 1 << 30))) > 900_000
 
 
-def test_sessions_are_not_given_and_not_known(broker):
-    broker.create_topic("t", 1)
+def incremental_fetch(sock, session, epoch, partitions=(), forgotten=()):
+    """Fetch 11 within a session, of topic t: (error, session id, [(partition, error, high watermark, bytes)])."""
+    frame = header(1, 11) + struct.pack(">iiiibii", -1, 0, 0, 1 << 20, 0, session, epoch)
+    frame += struct.pack(">i", 1 if partitions else 0)
+    if partitions:
+        frame += struct.pack(">h1si", 1, b"t", len(partitions))
+        frame += b"".join(struct.pack(">iiqqi", number, -1, offset, -1, 1 << 20) for number, offset in partitions)
+    frame += struct.pack(">i", 1 if forgotten else 0)
+    if forgotten:
+        frame += struct.pack(">h1si", 1, b"t", len(forgotten)) + b"".join(struct.pack(">i", x) for x in forgotten)
+    got = ask(sock, frame + struct.pack(">h", 0))
+    correlation_id, _, error, session_id, topics = struct.unpack(">iihii", got[:18])
+    assert correlation_id == 7
+    at, answered = 18, []
+    for _ in range(topics):
+        name, count = struct.unpack(">h1si", got[at:at + 7])[1:]
+        assert name == b"t"
+        at += 7
+        for _ in range(count):
+            number, code, high_watermark, _, _, _, _, n = struct.unpack(">ihqqqiii", got[at:at + 42])
+            at += 42 + n
+            answered.append((number, code, high_watermark, n))
+    assert at == len(got)
+    return error, session_id, answered
+
+
+def test_sessions_answer_only_what_is_new(broker):
+    broker.create_topic("t", 3)
     with connect(broker) as sock:
-        assert fetched_bytes(ask(sock, fetch_frame(0, 0, 1000, 1000, session=(0, 0)))) == 0
-        got = ask(sock, fetch_frame(0, 0, 1000, 1000, session=(5, 3)))
-        assert struct.unpack(">iihii", got) == (7, 0, 70, 0, 0)
+        error, session, got = incremental_fetch(sock, 0, 0, [(0, 0), (1, 0), (2, 0)])
+        assert error == 0 and session > 0 and [x[:3] for x in got] == [(0, 0, 0), (1, 0, 0), (2, 0, 0)]
+        assert incremental_fetch(sock, session, 1) == (0, session, [])
+        broker.produce_lines("t", ["hello"], "--partition", 1)
+        error, _, got = incremental_fetch(sock, session, 2)
+        assert error == 0 and len(got) == 1 and got[0][:3] == (1, 0, 1) and got[0][3] > 60
+        assert [x[0] for x in incremental_fetch(sock, session, 3)[2]] == [1]  # not moved on: the same records again
+        assert incremental_fetch(sock, session, 4, [(1, 1)]) == (0, session, [])
+        assert incremental_fetch(sock, session, 4) == (71, 0, [])  # used already
+        assert incremental_fetch(sock, session, 5, [(7, 0)], [0])[2] == [(7, 3, -1, 0)]
+        assert incremental_fetch(sock, session, 6)[2] == [(7, 3, -1, 0)]  # an error is told until it is over
+        assert incremental_fetch(sock, session, 7, (), [1, 2, 7]) == (0, 0, [])  # nothing left: closed
+        assert incremental_fetch(sock, session, 8) == (70, 0, [])
+        error, second, _ = incremental_fetch(sock, 0, 0, [(0, 0)])
+        assert error == 0 and second > 0
+        assert incremental_fetch(sock, second, -1, [(0, 0)])[:2] == (0, 0)  # closes it, and wants no other
+        assert incremental_fetch(sock, second, 1) == (70, 0, [])
+    assert broker.metric("correio_fetch_sessions") == 0 and broker.metric("correio_fetch_session_partitions") == 0
+
+
+def test_partitions_of_a_session_take_turns(broker):
+    """Answers with room for one batch: each partition is served before any is served again."""
+    broker.create_topic("t", 3)
+    for partition in range(3):
+        broker.produce_lines("t", ["x" * 900], "--partition", partition)
+    with connect(broker) as sock:
+        error, session, _ = incremental_fetch(sock, 0, 0, [(p, 1) for p in range(3)])  # at the end: nothing yet
+        assert error == 0
+        order, epoch = [], 1
+        changed = [(p, 0) for p in range(3)]
+        for _ in range(6):
+            frame = header(1, 11) + struct.pack(">iiiibii", -1, 0, 1, 1000, 0, session, epoch)
+            frame += struct.pack(">i", 1 if changed else 0)
+            if changed:
+                frame += struct.pack(">h1si", 1, b"t", 3) + b"".join(struct.pack(">iiqqi", p, -1, o, -1, 1000) for p, o in changed)
+            got = ask(sock, frame + struct.pack(">ih", 0, 0))
+            assert struct.unpack(">iihii", got[:18]) == (7, 0, 0, session, 1)
+            order.append(struct.unpack(">i", got[25:29])[0])
+            epoch, changed = epoch + 1, []
+        assert order[:3] == order[3:] and sorted(order[:3]) == [0, 1, 2]
+
+
+def test_epochs_tell_where_a_log_diverges(broker):
+    broker.create_topic("t", 1)
+    broker.produce_lines("t", ["a", "b", "c"])
+
+    def end_of(epoch, current=-1):
+        frame = header(23, 3) + struct.pack(">i i h1s i iii", -1, 1, 1, b"t", 1, 0, current, epoch)
+        return struct.unpack(">ii i h1s i hiiq", got)[6:] if (got := ask(sock, frame)) else None
+    with connect(broker) as sock:
+        error, _, epoch, end = end_of(0)
+        assert (error, epoch, end) == (0, 0, 3)
+        assert end_of(99)[0:1] + end_of(99)[2:] == (0, -1, -1)
+        assert end_of(0, current=7)[0] == 75 and end_of(0, current=7)[3] == -1  # UNKNOWN_LEADER_EPOCH
 
 
 def test_peer_that_breaks_off_ends_its_long_poll(broker):
