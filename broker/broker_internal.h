@@ -14,6 +14,7 @@
 #include "kafka/kafka_dispatch.h"
 #include "native/native_dispatch.h"
 #include "replica/replica_checkpoints.h"
+#include "replica/replica_cleaner.h"
 #include "runtime/blocking_pool.h"
 #include "service/admin_service.h"
 
@@ -69,6 +70,7 @@ struct broker {
 	struct replica_manager **managers;
 	struct replica_host *hosts;
 	struct replica_router router;
+	struct replica_cleaner_slots cleaner_slots;
 	struct cluster_state *state;
 	struct log_manager *logs;
 	struct replica_checkpoints *checkpoints;

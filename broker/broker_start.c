@@ -64,6 +64,7 @@ static void directory_failed(void *arg, const char *directory, enum status why)
 static void make_replicas(struct broker *b)
 {
 	size_t n = (size_t)b->loop_count;
+	replica_cleaner_slots_init(&b->cleaner_slots, b->settings);
 	b->managers = check_calloc(n, sizeof(struct replica_manager *));
 	b->hosts = check_calloc(n, sizeof(*b->hosts));
 	b->holders = check_calloc(n + BROKER_MAIN_HOLDERS, sizeof(struct cluster_image_holder *));
@@ -73,6 +74,7 @@ static void make_replicas(struct broker *b)
 			.scheduler = scheduler,
 			.settings = b->settings,
 			.broker_id = b->settings->broker_id,
+			.cleaner_slots = &b->cleaner_slots,
 			.disk_full = disk_full,
 			.partition_failed = partition_failed,
 			.arg = b,

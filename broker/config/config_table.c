@@ -128,7 +128,7 @@ static bool parse_value(const struct setting_row *row, const char *value, union 
 		return parse_number(row, s, ret);
 	case SETTING_KIND_f64:
 		return bytes_parse_double(value, &ret->f64) == STATUS_OK && ret->f64 >= (double)row->min &&
-			ret->f64 <= (double)row->max;
+			(row->max == INT64_MAX || ret->f64 <= (double)row->max); /* Kafka's doubles have no largest value */
 	case SETTING_KIND_bool:
 		return parse_bool(s, &ret->boolean);
 	case SETTING_KIND_string:

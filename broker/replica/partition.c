@@ -673,6 +673,7 @@ void partition_checkpoint(const struct partition *p, struct log_checkpoint_entry
 		.recovery_point = partition_log_recovery_point(p->log, p->high_watermark),
 		.log_start_offset = partition_log_start_offset(p->log),
 		.high_watermark = p->high_watermark,
+		.cleaner_offset = partition_log_cleaner_offset(p->log),
 	};
 }
 
@@ -701,4 +702,24 @@ void partition_expire_producers(struct partition *p)
 		return;
 	metrics_add(METRIC_producers_expired, (int64_t)n);
 	diag_info("producers_expired", "partition=%s-%d count=%zu", p->tp.topic, (int)p->tp.partition, n);
+}
+
+bool partition_compaction_due(struct partition *p, double *ret_dirty_ratio)
+{
+	check(p);
+	if (p->role != PARTITION_LEADER && p->role != PARTITION_FOLLOWER)
+		return false;
+	int64_t stable = partition_log_last_stable_offset(p->log, p->high_watermark);
+	return partition_log_compaction_due(p->log, stable, ret_dirty_ratio);
+}
+
+bool partition_compact(struct partition *p, const struct log_compaction_limits *limits, void (*done)(void *arg, enum status s),
+	void *arg)
+{
+	double ratio;
+	if (!partition_compaction_due(p, &ratio))
+		return false;
+	partition_log_compact(p->log, partition_log_last_stable_offset(p->log, p->high_watermark), limits, done, arg);
+	p->env->changed = true; /* in time, how far it is compacted */
+	return true;
 }

@@ -73,6 +73,11 @@ const struct topic_settings *partition_settings(const struct partition *p);
 void partition_checkpoint(const struct partition *p, struct log_checkpoint_entry *ret_entry);
 /* Rolls and removes what is due; nothing while there is no role (a stray's data is not ours to delete). */
 void partition_apply_retention(struct partition *p);
+/* Compaction, of leaders and followers alike, below the high watermark and open transactions. */
+bool partition_compaction_due(struct partition *p, double *ret_dirty_ratio);
+/* False when it is not due. done runs on this loop, perhaps after the partition has gone, but before its log is closed. */
+MUST_CHECK bool partition_compact(struct partition *p, const struct log_compaction_limits *limits,
+	void (*done)(void *arg, enum status s), void *arg);
 /* Forgets idempotent producers that have been silent for producer.id.expiration.ms. */
 void partition_expire_producers(struct partition *p);
 

@@ -1,6 +1,7 @@
 #include "replica/replica_manager.h"
 #include "base/diag.h"
 #include "replica/partition.h"
+#include "replica/replica_cleaner.h"
 
 #include <uthash.h>
 
@@ -36,6 +37,9 @@ struct replica_manager {
 	struct task retention_task;
 	struct hosted *retention_next; /* the sentinel: no round under way */
 	bool retention_posted;
+
+	struct replica_cleaner *cleaner; /* NULL: none */
+	struct hosted *cleaner_next;
 
 	struct loop_timer expiry_timer; /* of idempotent producers */
 	struct hosted *expiry_next;     /* the sentinel: no round under way */
@@ -89,6 +93,10 @@ static void unhost(struct replica_manager *m, struct hosted *h)
 {
 	if (m->retention_next == h)
 		m->retention_next = h->next;
+	if (m->cleaner_next == h)
+		m->cleaner_next = h->next;
+	if (m->cleaner != NULL && h->partition != NULL)
+		replica_cleaner_forget(m->cleaner, h->partition);
 	if (m->expiry_next == h)
 		m->expiry_next = h->next;
 	h->previous->next = h->next;
@@ -169,6 +177,14 @@ static void replica_manager_expiry_due(struct loop_timer *t)
 
 /* --- life ------------------------------------------------------------------------------------------------------------------ */
 
+static struct partition *next_to_clean(void *arg, bool first)
+{
+	struct replica_manager *m = CAST(replica_manager, arg);
+	struct hosted *h = first ? m->all.next : m->cleaner_next;
+	m->cleaner_next = h == &m->all ? h : h->next;
+	return h == &m->all ? NULL : h->partition;
+}
+
 static void produce_expired(struct delayed_requests *d, struct produce_waiter *w)
 {
 	(void)d;
@@ -208,7 +224,12 @@ struct replica_manager *replica_manager_new(const struct replica_manager_options
 	};
 	delayed_requests_init(&m->delayed, o->scheduler, produce_expired);
 	m->all.next = m->all.previous = &m->all;
-	m->retention_next = &m->all;
+	m->retention_next = m->cleaner_next = &m->all;
+	if (o->cleaner_slots != NULL) {
+		const struct replica_cleaner_options cleaner = {
+			.scheduler = o->scheduler, .settings = o->settings, .slots = o->cleaner_slots, .next = next_to_clean, .arg = m};
+		m->cleaner = replica_cleaner_new(&cleaner);
+	}
 	m->expiry_next = &m->all;
 	loop_timer_init(&m->expiry_timer, "producer expiry", replica_manager_expiry_due);
 	loop_timer_init(&m->retention_timer, "retention", replica_manager_retention_due);
@@ -226,6 +247,8 @@ void replica_manager_free(struct replica_manager *m)
 		unhost(m, m->all.next);
 	scheduler_timer_cancel(m->scheduler, &m->retention_timer);
 	scheduler_timer_cancel(m->scheduler, &m->expiry_timer);
+	replica_cleaner_free(m->cleaner);
+	m->cleaner = NULL;
 	delayed_requests_fini(&m->delayed);
 	m->magic = 0;
 	free(m);
@@ -281,6 +304,8 @@ static enum status obey(struct replica_manager *m, struct replica_command *c)
 			h = host(m, c);
 			if (!m->retention_timer.armed && !m->retention_posted)
 				arm_retention(m);
+			if (m->cleaner != NULL)
+				replica_cleaner_start(m->cleaner);
 			if (!m->expiry_timer.armed)
 				arm_expiry(m);
 		}
@@ -485,6 +510,8 @@ static void stop_here(struct task *t)
 	m->stopping = true;
 	m->stop_part = part;
 	scheduler_timer_cancel(m->scheduler, &m->retention_timer);
+	if (m->cleaner != NULL)
+		replica_cleaner_stop(m->cleaner);
 	scheduler_timer_cancel(m->scheduler, &m->expiry_timer);
 	m->retention_next = &m->all;
 	m->closing = m->retention_posted ? 2 : 1; /* this function is one, a letter of ours still under way another */

@@ -8,11 +8,13 @@
 #include "replica/replica_parts.h"
 
 struct replica_manager;
+struct replica_cleaner_slots;
 
 struct replica_manager_options {
 	struct scheduler *scheduler; /* the loop it lives on */
 	struct settings const *settings;
 	int32_t broker_id; /* may be set later, before any role: replica_manager_set_broker_id */
+	struct replica_cleaner_slots *cleaner_slots; /* shared by all managers; NULL: nothing is compacted */
 	/* May new data be written? log_manager_disk_full; callable from any thread. NULL: always. */
 	bool (*disk_full)(void *arg);
 	/* On this loop: a replica went offline because its log failed. NULL: nobody cares. */

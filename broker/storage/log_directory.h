@@ -12,6 +12,7 @@
 #define LOG_DIRECTORY_RECOVERY_POINTS "recovery-point-offset-checkpoint"
 #define LOG_DIRECTORY_START_OFFSETS "log-start-offset-checkpoint"
 #define LOG_DIRECTORY_HIGH_WATERMARKS "replication-offset-checkpoint"
+#define LOG_DIRECTORY_CLEANER_OFFSETS "cleaner-offset-checkpoint"
 
 /* Makes the directory and missing parents. */
 MUST_CHECK enum status log_directory_make(struct disk *d, const char *path);

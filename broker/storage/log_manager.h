@@ -54,8 +54,9 @@ void log_manager_each(struct log_manager *m, void (*each)(void *arg, const struc
 struct log_checkpoint_entry {
 	struct topic_partition tp;
 	int64_t recovery_point, log_start_offset, high_watermark;
+	int64_t cleaner_offset; /* 0: never compacted */
 };
-/* Writes the three checkpoint files of each directory in the pool. entries are copied. */
+/* Writes the four checkpoint files of each directory in the pool. entries are copied. */
 void log_manager_write_checkpoints(struct log_manager *m, const struct log_checkpoint_entry *entries, size_t count,
 	void (*done)(void *arg, enum status s), void *arg);
 /* Least free bytes over live directories is refreshed each second in the pool; any thread may ask. */

@@ -1,9 +1,10 @@
-/* The three checkpoint files of each directory: read at start, written in the pool, one round at a time. */
+/* The four checkpoint files of each directory: read at start, written in the pool, one round at a time. */
 #include "base/diag.h"
 #include "storage/log_manager_internal.h"
 
-static const char *const names[] = {LOG_DIRECTORY_RECOVERY_POINTS, LOG_DIRECTORY_START_OFFSETS, LOG_DIRECTORY_HIGH_WATERMARKS};
-enum { FILES = 3 };
+static const char *const names[] = {LOG_DIRECTORY_RECOVERY_POINTS, LOG_DIRECTORY_START_OFFSETS, LOG_DIRECTORY_HIGH_WATERMARKS,
+	LOG_DIRECTORY_CLEANER_OFFSETS};
+enum { FILES = 4 };
 
 struct reading {
 	struct log_manager *m;
@@ -21,8 +22,10 @@ static void take_line(void *arg, const struct topic_partition *tp, int64_t offse
 		e->recovery_point = offset;
 	else if (r->file == 1)
 		e->start_offset = offset;
-	else
+	else if (r->file == 2)
 		e->high_watermark = offset;
+	else
+		e->cleaner_offset = offset;
 }
 
 void log_manager_read_checkpoints(struct log_manager *m, struct log_dir *dir)
@@ -64,6 +67,7 @@ static void take_entries(struct log_manager *m, const struct log_checkpoint_entr
 		e->recovery_point = entries[i].recovery_point;
 		e->start_offset = entries[i].log_start_offset;
 		e->high_watermark = entries[i].high_watermark;
+		e->cleaner_offset = entries[i].cleaner_offset;
 	}
 }
 
@@ -79,6 +83,8 @@ static struct dir_files *make_files(struct log_manager *m)
 		if (e->start_offset > 0)
 			checkpoint_writer_add(&f->writers[1], &e->tp, e->start_offset);
 		checkpoint_writer_add(&f->writers[2], &e->tp, e->high_watermark);
+		if (e->cleaner_offset > 0)
+			checkpoint_writer_add(&f->writers[3], &e->tp, e->cleaner_offset);
 	}
 	return files;
 }

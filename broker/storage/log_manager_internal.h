@@ -26,7 +26,7 @@ struct log_entry {
 	bool handed_out; /* its owner closes it */
 	bool has_topic_id;
 	struct uuid topic_id;
-	int64_t recovery_point, start_offset, high_watermark;
+	int64_t recovery_point, start_offset, high_watermark, cleaner_offset;
 	struct log_waiter *waiters; /* requests that came while BUSY, oldest first */
 	char name[TOPIC_PARTITION_TEXT];
 };

@@ -66,10 +66,10 @@ def test_configuration_errors_name_key_value_and_what_is_allowed(tmp_path, line,
 def test_unknown_keys_are_warned_about_with_the_nearest(tmp_path):
     path = tmp_path / "server.properties"
     path.write_text(f"broker.id=1\nzookeeper.connect=127.0.0.1:1\nlog.dirs={tmp_path}/data\nnum.partition=3\n"
-                    "log.cleaner.threads=2\n")
+                    "log.cleaner.io.buffer.size=2\n")
     result = run([BROKER, path, "--check-config"])
     assert "num.partition" in result.err and "num.partitions" in result.err
-    assert "log.cleaner.threads" in result.err
+    assert "log.cleaner.io.buffer.size" in result.err
 
 
 def test_pages_for_machines(broker):
