@@ -167,6 +167,12 @@ static void remove_keys(struct group_entry *e, struct removal_keys *keys, bool w
 	end_write(x, STATUS_OK);
 }
 
+/* No member, and nobody is about to become one. */
+static bool is_abandoned(const struct group_entry *e)
+{
+	return e->type->is_empty(e) && !e->type->in_use(e) && e->held == 0 && !e->removing;
+}
+
 /* --- by request ----------------------------------------------------------------------------------------------------------- */
 
 static void add_slot(void *arg, const char *topic, const struct group_offset *slot)
@@ -213,7 +219,9 @@ void group_coordinator_delete_offsets(struct group_partition *gp, struct group_r
 		else if (group_offsets_find(&e->offsets, o->topic, o->partition) != NULL)
 			keys_add(&keys, o->topic, o->partition);
 	}
-	remove_keys(e, &keys, false, r);
+	/* With its last offset goes a group that nobody is in. Kafka: GroupMetadataManager.cleanupGroupMetadata. */
+	bool whole = keys.count > 0 && keys.count == e->offsets.slots && is_abandoned(e);
+	remove_keys(e, &keys, whole, r);
 }
 
 /* --- by time -------------------------------------------------------------------------------------------------------------- */
@@ -254,7 +262,7 @@ static void expire_group(struct group_coordinator *c, struct group_entry *e)
 	l.expiry = e->type->expiry(e, &l.since_ms);
 	if (l.expiry != GROUP_EXPIRY_NEVER)
 		group_offsets_each(&e->offsets, expire_slot, &l);
-	bool whole = e->type->is_empty(e) && !e->type->in_use(e) && e->held == 0 && l.keys.count == e->offsets.slots;
+	bool whole = is_abandoned(e) && l.keys.count == e->offsets.slots;
 	if (l.keys.count == 0 && !whole)
 		return;
 	metrics_add(METRIC_offsets_expired, (int64_t)l.keys.count);

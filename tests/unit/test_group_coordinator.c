@@ -419,6 +419,29 @@ START_TEST(group_coordinator_deletes_listed_offsets)
 }
 END_TEST
 
+START_TEST(group_coordinator_last_offset_takes_the_empty_group_along)
+{
+	begin();
+	struct coordinator_call *j = coordinator_join_alone(&f, "g");
+	struct group_request_offset o = {.topic = "t", .offset = 1, .commit_timestamp = -1};
+	struct coordinator_call *c = coordinator_call_new(GROUP_REQUEST_COMMIT, "g");
+	c->r.commit = (struct group_request_commit){.member_id = j->r.join.ret_member_id, .generation = 1, .retention_ms = -1, .offsets = &o, .offset_count = 1};
+	ck_assert_int_eq(coordinator_call_answer(&f, c), STATUS_OK);
+	coordinator_call_free(c);
+	coordinator_fixture_advance_ms(&f, 600 * 1000); /* the member's session ends */
+	ck_assert_int_eq(metrics_read(METRIC_groups), 1);
+	c = coordinator_call_new(GROUP_REQUEST_DELETE_OFFSETS, "g");
+	c->r.delete_offsets = (struct group_request_delete_offsets){.offsets = &o, .offset_count = 1};
+	ck_assert_int_eq(coordinator_call_answer(&f, c), STATUS_OK);
+	coordinator_call_free(c);
+	ck_assert_int_eq(metrics_read(METRIC_groups), 0);
+	coordinator_fixture_crash(&f);
+	ck_assert_int_eq(metrics_read(METRIC_groups), 0);
+	coordinator_call_free(j);
+	end();
+}
+END_TEST
+
 START_TEST(group_coordinator_offsets_expire)
 {
 	enum { WEEK_MS = 7 * 24 * 3600 * 1000, CHECK_MS = 600 * 1000 };
@@ -482,4 +505,5 @@ UNIT_MAIN("group_coordinator", group_coordinator_without_the_partition_is_none, 
 	group_coordinator_commit_of_an_unknown_generation_is_refused, group_coordinator_commits_of_one_turn_share_an_append,
 	group_coordinator_group_survives_a_crash, group_coordinator_heartbeats_keep_the_member, group_coordinator_knows_no_such_group,
 	group_coordinator_lists_by_state, group_coordinator_deleted_group_stays_deleted, group_coordinator_deletes_listed_offsets,
-	group_coordinator_offsets_expire, group_coordinator_offsets_go_with_their_topic, group_coordinator_partition_is_kafkas)
+	group_coordinator_offsets_expire,
+	group_coordinator_last_offset_takes_the_empty_group_along, group_coordinator_offsets_go_with_their_topic, group_coordinator_partition_is_kafkas)
