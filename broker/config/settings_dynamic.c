@@ -25,7 +25,7 @@ enum status settings_check_dynamic(const char *key, const char *value, struct fa
 		return value == NULL ? STATUS_OK : settings_apply_inherited(inherited, &scratch, value, ret_failure);
 	}
 	if (config_table_find(settings_table_broker(), key) != NULL || settings_table_ignored(key) != SETTINGS_NOT_IGNORED)
-		return failure_set(ret_failure, STATUS_INVALID_CONFIG, "%.120s: cannot be changed while the broker runs; change it in "
+		return failure_set(ret_failure, STATUS_INVALID_REQUEST, "%.120s: cannot be changed while the broker runs; change it in "
 			"its settings file and restart it", key);
 	const char *nearest = settings_nearest_key(key);
 	return failure_set(ret_failure, STATUS_INVALID_CONFIG, "%.120s: no such broker setting%s%s%s", key,
