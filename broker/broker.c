@@ -5,6 +5,7 @@
 #include "broker_controller.h"
 #include "broker_notify.h"
 #include "coordinator/group_coordinator.h"
+#include "service/group_lag.h"
 #include "service/metadata_service.h"
 
 #include <event2/event.h>
@@ -289,6 +290,7 @@ static void free_fronts(struct broker *b)
 		net_server_free(b->server);
 	native_dispatch_free(b->native);
 	kafka_dispatch_free(b->kafka);
+	group_lag_free(b->lag);
 	for (int i = 0; b->services != NULL && i < b->loop_count; i++)
 		service_loop_free(b->services[i]);
 	for (int i = 0; b->coordinators != NULL && i < b->loop_count; i++)

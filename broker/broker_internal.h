@@ -83,6 +83,7 @@ struct broker {
 	struct admin_service *admin;
 	struct group_coordinator **coordinators; /* one per loop */
 	struct service_loop **services;          /* one per loop */
+	struct group_lag *lag;
 	struct native_dispatch *native;
 	struct kafka_dispatch *kafka;
 	struct net_server *server;

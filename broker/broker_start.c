@@ -6,6 +6,7 @@
 #include "broker_controller.h"
 #include "broker_probe.h"
 #include "coordinator/group_coordinator.h"
+#include "service/group_lag.h"
 
 enum { CONNECT_WARN_US = 2 * 1000 * 1000 };
 
@@ -268,6 +269,7 @@ static void make_services(struct broker *b)
 		};
 		b->services[i] = service_loop_new(&o);
 	}
+	b->lag = group_lag_new(b->services[0]);
 	struct native_dispatch_options native = {
 		.loops = b->services,
 		.loop_count = (size_t)b->loop_count,

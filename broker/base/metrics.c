@@ -158,6 +158,26 @@ static void format_summary(FILE *out, enum metric m, uint64_t *buckets)
 		(unsigned long long)count);
 }
 
+static pthread_mutex_t published_lock = PTHREAD_MUTEX_INITIALIZER;
+static char *published;
+
+void metrics_publish(char *text)
+{
+	pthread_mutex_lock(&published_lock);
+	char *old = published;
+	published = text;
+	pthread_mutex_unlock(&published_lock);
+	free(old);
+}
+
+static void format_published(FILE *out)
+{
+	pthread_mutex_lock(&published_lock);
+	if (published != NULL)
+		fputs(published, out);
+	pthread_mutex_unlock(&published_lock);
+}
+
 char *metrics_format(size_t *ret_size)
 {
 	char *text = NULL;
@@ -176,6 +196,7 @@ char *metrics_format(size_t *ret_size)
 			(long long)metrics_read((enum metric)m));
 	}
 	free(buckets);
+	format_published(out);
 	expect(fclose(out) == 0 && text != NULL);
 	return text;
 }

@@ -20,6 +20,9 @@ void metrics_observe_us(enum metric m, int64_t us);
 int64_t metrics_read(enum metric m);
 /* Quantile q of a histogram in microseconds, 0 if empty. Log-linear buckets: within 6 %. */
 int64_t metrics_quantile_us(enum metric m, double q);
+/* Families with labels, whole and in exposition format, that somebody computes now and then (there is one such: consumer lag):
+ * metrics_format() adds them until the next call. Takes text (malloc'ed); NULL: none. From any thread. */
+void metrics_publish(char *text);
 /* Prometheus text exposition of everything (names correio_<name>); owned by the caller. */
 char *metrics_format(size_t *ret_size);
 #endif

@@ -10,6 +10,7 @@ libservice_a_SOURCES = \
 	broker/service/fetch_service.c broker/service/fetch_service.h \
 	broker/service/group_fan.c broker/service/group_fan.h \
 	broker/service/group_host.c broker/service/group_host.h \
+	broker/service/group_lag.c broker/service/group_lag.h \
 	broker/service/group_service.c broker/service/group_service.h \
 	broker/service/leader_hint.c broker/service/leader_hint.h \
 	broker/service/metadata_service.c broker/service/metadata_service.h \

@@ -8,6 +8,7 @@ enum {
 	LEADER_EPOCH_AT = 12,
 	CRC_AT = 17,
 	ATTRIBUTES_AT = 21, /* the checksum begins here */
+	BASE_TIMESTAMP_AT = 27,
 	MAX_TIMESTAMP_AT = 35,
 	/* Least length of an entry of magic 0: crc, magic, attributes, key length, value length. */
 	LEGACY_LENGTH_MIN = 14,
@@ -71,6 +72,17 @@ enum status record_batch_parse(struct slice s, struct record_batch *ret_batch)
 	if (b.last_offset_delta < 0 || b.record_count < 0)
 		return STATUS_CORRUPT;
 	*ret_batch = b;
+	return STATUS_OK;
+}
+
+enum status record_batch_peek_time(struct slice head, int64_t *ret_ms)
+{
+	if (head.n < RECORD_BATCH_HEADER_SIZE)
+		return STATUS_TRUNCATED;
+	if (head.p[RECORD_BATCH_MAGIC_AT] != 2)
+		return STATUS_UNSUPPORTED_FOR_MESSAGE_FORMAT;
+	bool only_last = (bytes_get_i16(&head.p[ATTRIBUTES_AT]) & (RECORD_BATCH_LOG_APPEND_TIME | RECORD_BATCH_DELETE_HORIZON)) != 0;
+	*ret_ms = bytes_get_i64(&head.p[only_last ? MAX_TIMESTAMP_AT : BASE_TIMESTAMP_AT]);
 	return STATUS_OK;
 }
 

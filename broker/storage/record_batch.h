@@ -49,6 +49,9 @@ MUST_CHECK enum status record_batch_peek_size(struct slice s, size_t max, size_t
 /* Decodes the header of the first batch of s (all of it must be there; more may follow). No CRC check. record_count may
  * be 0 (compaction). STATUS_TRUNCATED, STATUS_CORRUPT, STATUS_UNSUPPORTED_FOR_MESSAGE_FORMAT for magic 0 and 1. */
 MUST_CHECK enum status record_batch_parse(struct slice s, struct record_batch *ret_batch);
+/* The time of the first record, from a batch's head of RECORD_BATCH_HEADER_SIZE bytes alone; where the head does not tell it (append time,
+ * delete horizon), of the last. STATUS_TRUNCATED, STATUS_UNSUPPORTED_FOR_MESSAGE_FORMAT. */
+MUST_CHECK enum status record_batch_peek_time(struct slice head, int64_t *ret_ms);
 /* STATUS_CORRUPT_MESSAGE when bytes 21.. do not match. */
 MUST_CHECK enum status record_batch_check_crc(const struct record_batch *b);
 

@@ -294,6 +294,33 @@ def test_lag_in_records_and_seconds(broker):
     assert o[1]["lag"] == 0 and o[1]["lag_seconds"] == 0
 
 
+def lag_metrics(broker, family):
+    lines = [x for x in broker.http("/metrics")[1].splitlines() if x.startswith(f"correio_group_lag_{family}{{")]
+    return {x.split("{")[1].split("}")[0]: float(x.rsplit(" ", 1)[1]) for x in lines}
+
+
+def test_lag_is_exported(cluster):
+    broker = cluster.start_broker(1, {"num.network.threads": 3, **GROUPS, "metrics.group.lag.interval.ms": 50})
+    broker.create_topic("t", 70)
+    now_ms = int(time.time() * 1000)
+    producer = confluent.Producer({"bootstrap.servers": broker.bootstrap})
+    for i in range(10):
+        producer.produce("t", value=str(i), partition=0, timestamp=now_ms - 100_000 + i * 10_000)
+        assert producer.flush(10) == 0  # one batch each
+    consumer = confluent.Consumer({"bootstrap.servers": broker.bootstrap, "group.id": 'a "g"\\'})
+    consumer.commit(offsets=[confluent.TopicPartition("t", p, 4 if p == 0 else 0) for p in range(70)], asynchronous=False)
+    name = r'group="a \"g\"\\",topic="t",partition='
+    wait_for("all are exported", lambda: len(lag_metrics(broker, "seconds")) == 70, 20, step=0.1)
+    records, seconds = lag_metrics(broker, "records"), lag_metrics(broker, "seconds")
+    assert records[name + '"0"'] == 6 and 60 <= seconds[name + '"0"'] < 90
+    assert sum(records.values()) == 6 and sum(seconds.values()) == seconds[name + '"0"']
+    consumer.commit(offsets=[confluent.TopicPartition("t", 0, 10)], asynchronous=False)
+    wait_for("it has caught up", lambda: sum(lag_metrics(broker, "records").values()) == 0, 20, step=0.1)
+    consumer.close()
+    broker.correio("group", "delete", 'a "g"\\')
+    wait_for("it is gone", lambda: lag_metrics(broker, "records") == {}, 20, step=0.1)
+
+
 def test_reset_offsets(broker, tmp_path):
     broker.create_topic("t", 2)
     now_ms = int(time.time() * 1000)
