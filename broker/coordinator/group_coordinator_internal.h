@@ -113,6 +113,7 @@ struct group_coordinator {
 	struct group_partition **partitions; /* by number; NULL: never led */
 	int32_t partition_count;
 	struct group_load *loads; /* every one whose memory is held, those given up too */
+	int load_readers;         /* of them, those that read now */
 	struct loop_timer expiry_timer;
 	struct task expiry_task;
 	int32_t expiry_partition;      /* where the round is */

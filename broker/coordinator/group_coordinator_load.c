@@ -15,6 +15,7 @@ enum {
 	IMPORT_GROUPS_PER_TURN = 64,
 	INFLATED_BYTES_MAX = 64 * 1024 * 1024,
 	RETRY_US = 1000 * 1000,
+	READERS_MAX = 2, /* partitions of this loop read at a time: each holds offsets.load.buffer.size */
 	MARKER_COMMIT = 1,
 };
 
@@ -41,6 +42,8 @@ struct group_load {
 	struct group_partition *gp; /* NULL: nobody is interested any more */
 	struct range_load bytes;
 	bool reading; /* bytes are under way */
+	bool queued;  /* for its turn to read */
+	bool reader;  /* it is one of READERS_MAX */
 	int64_t next_offset, end_offset;
 	int64_t read_offset; /* next_offset when the last read began */
 	size_t at; /* in bytes.bytes */
@@ -255,6 +258,37 @@ static bool apply_batch(struct group_load *l)
 
 static void read_next(struct group_load *l);
 
+static void post(struct group_load *l)
+{
+	if (l->posted)
+		return;
+	l->posted = true;
+	scheduler_post(l->coordinator->options.scheduler, &l->task);
+}
+
+/* Whoever waits for its turn may read, if there is room. */
+static void wake_queued(struct group_coordinator *c)
+{
+	struct group_load *l = c->loads;
+	while (l != NULL && (!l->queued || l->posted || l->gp == NULL))
+		l = l->next;
+	if (l != NULL && c->load_readers < READERS_MAX)
+		post(l);
+}
+
+/* Done with reading, or with everything. */
+static void stop_being_reader(struct group_load *l)
+{
+	struct group_coordinator *c = l->coordinator;
+	range_load_fini(&l->bytes);
+	if (l->reader) {
+		expect(c->load_readers > 0);
+		c->load_readers--;
+	}
+	l->reader = l->queued = false;
+	wake_queued(c);
+}
+
 static void load_free(struct group_load *l)
 {
 	struct group_load **link = &l->coordinator->loads;
@@ -263,17 +297,9 @@ static void load_free(struct group_load *l)
 	*link = l->next;
 	expect(!l->reading && !l->posted);
 	scheduler_timer_cancel(l->coordinator->options.scheduler, &l->retry_timer);
-	range_load_fini(&l->bytes);
+	stop_being_reader(l);
 	l->magic = 0;
 	free(l);
-}
-
-static void post(struct group_load *l)
-{
-	if (l->posted)
-		return;
-	l->posted = true;
-	scheduler_post(l->coordinator->options.scheduler, &l->task);
 }
 
 static void finish(struct group_load *l)
@@ -291,12 +317,16 @@ static void finish(struct group_load *l)
 	group_coordinator_loaded(gp);
 }
 
-static void finish_or_wait(struct group_load *l)
+/* Everything is read. Members' sessions begin with the import, so that comes last. */
+static void import_or_wait(struct group_load *l)
 {
-	expect(l->gp->replica != NULL);
+	expect(l->gp->replica != NULL && l->import_next == NULL);
+	stop_being_reader(l);
 	l->waiting = partition_high_watermark(l->gp->replica) < l->end_offset;
-	if (!l->waiting)
-		finish(l);
+	if (l->waiting)
+		return;
+	l->import_next = l->gp->all.next;
+	post(l);
 }
 
 /* The group as its newest record says. */
@@ -335,7 +365,7 @@ static void import_some(struct group_load *l)
 	if (l->import_next != end)
 		post(l);
 	else
-		finish_or_wait(l);
+		finish(l);
 }
 
 static void apply_some(struct group_load *l)
@@ -353,6 +383,17 @@ static void apply_some(struct group_load *l)
 	read_next(l);
 }
 
+static void begin_reading(struct group_load *l)
+{
+	struct group_coordinator *c = l->coordinator;
+	l->queued = c->load_readers == READERS_MAX;
+	if (l->queued)
+		return;
+	l->reader = true;
+	c->load_readers++;
+	read_next(l);
+}
+
 static void group_load_turn(struct task *t)
 {
 	struct group_load *l = CAST(group_load, CONTAINER_OF(t, struct group_load, task));
@@ -363,6 +404,8 @@ static void group_load_turn(struct task *t)
 		return; /* lost: the news is on its way, and ends this */
 	else if (l->import_next != NULL)
 		import_some(l);
+	else if (l->queued)
+		begin_reading(l);
 	else
 		apply_some(l);
 }
@@ -430,8 +473,7 @@ static void read_next(struct group_load *l)
 		retry_later(l, s);
 		return;
 	}
-	l->import_next = l->gp->all.next;
-	post(l);
+	import_or_wait(l);
 }
 
 void group_coordinator_load(struct group_partition *gp)
@@ -454,7 +496,7 @@ void group_coordinator_load(struct group_partition *gp)
 	loop_timer_init(&l->retry_timer, "group_load_retry", group_load_retry);
 	c->loads = l;
 	gp->load = l;
-	read_next(l);
+	begin_reading(l);
 }
 
 void group_coordinator_load_advanced(struct group_partition *gp)
@@ -463,7 +505,8 @@ void group_coordinator_load_advanced(struct group_partition *gp)
 	if (l == NULL || !l->waiting || gp->replica == NULL || partition_high_watermark(gp->replica) < l->end_offset)
 		return;
 	l->waiting = false;
-	post(l); /* import_next is at its end: the turn finishes */
+	l->import_next = gp->all.next;
+	post(l);
 }
 
 void group_coordinator_load_cancel(struct group_partition *gp)
@@ -482,6 +525,8 @@ void group_coordinator_load_cancel(struct group_partition *gp)
 
 void group_coordinator_load_fini(struct group_coordinator *c)
 {
+	for (struct group_load *l = c->loads; l != NULL; l = l->next)
+		l->queued = false; /* no turn will come */
 	while (c->loads != NULL) {
 		struct group_load *l = c->loads;
 		iobuf_fini(&l->bytes.ranges);

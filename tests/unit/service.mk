@@ -26,3 +26,7 @@ tests_unit_test_native_front_SOURCES = tests/unit/test_native_front.c $(SERVICE_
 tests_unit_test_native_front_CPPFLAGS = $(NATIVE_TEST_CPPFLAGS)
 tests_unit_test_native_front_LDADD = libnative.a libservice.a libcluster.a libstorage.a libwire.a libproto.a libruntime.a \
 	libconfig.a libbase.a $(SYSTEM_LIBS) $(CHECK_LIBS)
+# The coordinators and admin_service are faked by the test.
+UNIT_TESTS += tests/unit/test_group_service
+tests_unit_test_group_service_SOURCES = tests/unit/test_group_service.c $(SERVICE_FIXTURE)
+tests_unit_test_group_service_LDADD = $(SERVICE_TEST_LIBS)
