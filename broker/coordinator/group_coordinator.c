@@ -368,7 +368,7 @@ static const struct {
 	[GROUP_REQUEST_LEAVE] = {group_coordinator_leave, false, true},
 	[GROUP_REQUEST_COMMIT] = {group_coordinator_commit, true, true},
 	[GROUP_REQUEST_FETCH] = {group_coordinator_fetch, true, true},
-	[GROUP_REQUEST_DELETE_OFFSETS] = {group_coordinator_delete_offsets, true, true},
+	[GROUP_REQUEST_DELETE_OFFSETS] = {group_coordinator_delete_offsets, false, true},
 	[GROUP_REQUEST_DESCRIBE] = {group_coordinator_describe, true, false},
 	[GROUP_REQUEST_DELETE] = {group_coordinator_delete, true, true},
 	[GROUP_REQUEST_CONSUMER_HEARTBEAT] = {unsupported, false, true},
