@@ -56,3 +56,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz_group_records
 tests_fuzz_fuzz_group_records_SOURCES = tests/fuzz/fuzz_group_records.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_group_records_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_group_records_LDFLAGS = $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_kafka_front
+tests_fuzz_fuzz_kafka_front_SOURCES = tests/fuzz/fuzz_kafka_front.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_kafka_front_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_kafka_front_LDFLAGS = $(FUZZ_LINK)
