@@ -1,6 +1,7 @@
 /* Whole frames of Kafka's protocol through the dispatch of a broker's front, its services and its coordinator, in one thread: whatever
  * comes, the request ends exactly once, and an answer decodes in the version it was asked in. The broker hosts nothing; topics and
  * leaders are in its image. */
+#include "base/diag.h"
 #include "coordinator/group_coordinator.h"
 #include "kafka/kafka_dispatch.h"
 #include "replica/replica_manager.h"
@@ -122,6 +123,7 @@ static void post_image(struct fuzz_broker *b)
 
 static void broker_init(struct fuzz_broker *b)
 {
+	diag_set_level(DIAG_ERROR); /* what is refused is logged */
 	manual_clock_init(&b->clock, 1000, 1700000000000);
 	b->manual = manual_scheduler_new(&b->clock);
 	b->scheduler = manual_scheduler_scheduler(b->manual);
