@@ -86,7 +86,7 @@ static void make_replicas(struct broker *b)
 		b->holders[i] = cluster_image_holder_new(scheduler);
 	}
 	b->holders[b->loop_count] = cluster_image_holder_new(b->main);
-	b->router = (struct replica_router){.managers = b->managers, .place = place, .arg = b->loops};
+	b->router = (struct replica_router){.managers = b->managers, .manager_count = n, .place = place, .arg = b->loops};
 }
 
 static void make_state(struct broker *b)
@@ -264,6 +264,7 @@ static void make_services(struct broker *b)
 			.coordinator_count = (size_t)b->loop_count,
 			.settings = b->settings,
 			.admin = b->admin,
+			.logs = b->logs,
 			.background = blocking_pool_background(b->pool),
 			.broker_id = b->broker_id,
 		};

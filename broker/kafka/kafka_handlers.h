@@ -20,6 +20,9 @@ void kafka_metadata_describe_cluster(struct kafka_call *c);
 void kafka_admin_create_topics(struct kafka_call *c);
 void kafka_admin_delete_topics(struct kafka_call *c);
 void kafka_admin_create_partitions(struct kafka_call *c);
+/* kafka_admin_logs.c */
+void kafka_admin_delete_records(struct kafka_call *c);
+void kafka_admin_describe_log_dirs(struct kafka_call *c);
 /* kafka_admin_configs.c */
 void kafka_admin_describe_configs(struct kafka_call *c);
 /* kafka_admin_alter_configs.c */

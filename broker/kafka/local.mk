@@ -3,6 +3,7 @@ libkafka_a_CFLAGS = $(AM_CFLAGS)
 libkafka_a_SOURCES = \
 	broker/kafka/kafka_admin_alter_configs.c \
 	broker/kafka/kafka_admin_configs.c \
+	broker/kafka/kafka_admin_logs.c \
 	broker/kafka/kafka_admin_topics.c \
 	broker/kafka/kafka_call.c broker/kafka/kafka_call.h \
 	broker/kafka/kafka_data_epochs.c \

@@ -627,12 +627,41 @@ void partition_list_offsets(struct partition *p, struct list_offsets_part *part)
 	replica_parts_answer_list_offsets(part, p->env->scheduler, s == STATUS_IO ? STATUS_KAFKA_STORAGE_ERROR : s);
 }
 
+static enum status delete_records(struct partition *p, struct delete_records_part *part)
+{
+	TRY(check_leader(p, -1));
+	if ((p->settings.cleanup_policy & CLEANUP_delete) == 0)
+		return STATUS_POLICY_VIOLATION;
+	int64_t to = part->offset == DELETE_RECORDS_TO_HIGH_WATERMARK ? p->high_watermark : part->offset;
+	if (to < 0 || to > p->high_watermark)
+		return STATUS_OFFSET_OUT_OF_RANGE;
+	TRY(partition_log_set_start_offset(p->log, to));
+	(void)partition_log_apply_retention(p->log, p->high_watermark);
+	p->env->changed = true; /* log-start-offset-checkpoint */
+	part->low_watermark = partition_log_start_offset(p->log);
+	return STATUS_OK;
+}
+
+void partition_delete_records(struct partition *p, struct delete_records_part *part)
+{
+	check(p);
+	part->leader = p->leader;
+	part->leader_epoch = p->leader_epoch;
+	replica_parts_answer_delete_records(part, p->env->scheduler, delete_records(p, part));
+}
+
 /* --- facts and upkeep --------------------------------------------------------------------------------------------------------- */
 
 const char *partition_topic(const struct partition *p)
 {
 	CHECK_MAGIC(partition, p);
 	return p->tp.topic;
+}
+
+const struct topic_partition *partition_name(const struct partition *p)
+{
+	CHECK_MAGIC(partition, p);
+	return &p->tp;
 }
 
 enum partition_role partition_role(const struct partition *p)

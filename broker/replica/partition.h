@@ -64,7 +64,12 @@ void partition_wait(struct partition *p, struct fetch_part *part);
 void partition_unwait(struct fetch_waiter *w);
 void partition_list_offsets(struct partition *p, struct list_offsets_part *part);
 
+/* Records before the part's offset go: the log's start moves, and segments before it go at once. Kafka:
+ * Partition.deleteRecordsOnLeader. */
+void partition_delete_records(struct partition *p, struct delete_records_part *part);
+
 const char *partition_topic(const struct partition *p);
+const struct topic_partition *partition_name(const struct partition *p);
 enum partition_role partition_role(const struct partition *p);
 int32_t partition_leader_epoch(const struct partition *p); /* -1 before the first role */
 int64_t partition_high_watermark(const struct partition *p);

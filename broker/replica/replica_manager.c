@@ -437,6 +437,74 @@ void replica_manager_wait(struct replica_manager *owner, struct fetch_part *part
 		delayed_fetch_progress(&part->waiter, INT64_MAX);
 }
 
+static void delete_records_here(struct task *t)
+{
+	struct delete_records_part *part = CONTAINER_OF(t, struct delete_records_part, task);
+	struct replica_manager *m = part->owner;
+	check(m);
+	struct partition *p = serving(m, &part->tp);
+	if (p != NULL) {
+		partition_delete_records(p, part);
+		return;
+	}
+	part->leader = part->leader_epoch = -1;
+	replica_parts_answer_delete_records(part, m->scheduler, absent(m));
+}
+
+void replica_manager_delete_records(struct replica_manager *owner, struct delete_records_part *part)
+{
+	CHECK_MAGIC(replica_manager, owner);
+	expect_on_loop(part->home);
+	expect(part->done != NULL);
+	part->owner = owner;
+	task_init(&part->task, "delete_records", delete_records_here);
+	if (part->home == owner->scheduler)
+		delete_records_here(&part->task);
+	else
+		scheduler_post(owner->scheduler, &part->task);
+}
+
+/* Which of the part's directories a log lies in. */
+static size_t directory_of(const struct log_sizes_part *part, const char *path)
+{
+	for (size_t i = 0; i < part->directory_count; i++) {
+		size_t n = strlen(part->directories[i]);
+		if (strncmp(path, part->directories[i], n) == 0 && path[n] == '/' && strchr(path + n + 1, '/') == NULL)
+			return i;
+	}
+	return part->directory_count;
+}
+
+static void log_sizes_here(struct task *t)
+{
+	struct log_sizes_part *part = CONTAINER_OF(t, struct log_sizes_part, task);
+	struct replica_manager *m = part->owner;
+	check(m);
+	part->count = 0;
+	part->sizes = NULL;
+	if (!m->stopping && m->all.next != &m->all) {
+		part->sizes = check_calloc(HASH_COUNT(m->by_name), sizeof(*part->sizes));
+		for (struct hosted *h = m->all.next; h != &m->all; h = h->next) {
+			const struct partition_log *log = partition_get_log(h->partition);
+			part->sizes[part->count++] = (struct log_size){
+				.tp = *partition_name(h->partition),
+				.directory = directory_of(part, partition_log_directory(log)),
+				.size_bytes = partition_log_size_bytes(log),
+			};
+		}
+	}
+	replica_parts_answer_log_sizes(part, m->scheduler);
+}
+
+void replica_manager_log_sizes(struct replica_manager *owner, struct log_sizes_part *part)
+{
+	CHECK_MAGIC(replica_manager, owner);
+	expect_on_loop(part->home);
+	part->owner = owner;
+	task_init(&part->task, "log_sizes", log_sizes_here);
+	scheduler_post(owner->scheduler, &part->task);
+}
+
 /* --- checkpoints and the end ----------------------------------------------------------------------------------------------- */
 
 static void collect_here(struct task *t)

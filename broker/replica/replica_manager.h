@@ -38,6 +38,7 @@ void replica_manager_execute(void *arg, struct replica_command *c);
 /* Which manager owns a partition; shared by all loops, never changes. */
 struct replica_router {
 	struct replica_manager *const *managers; /* index = loop */
+	size_t manager_count;
 	int (*place)(void *arg, const struct topic_partition *tp);
 	void *arg;
 };
@@ -51,6 +52,11 @@ void replica_manager_append(struct replica_manager *owner, struct produce_part *
 
 /* From part->home. */
 void replica_manager_list_offsets(struct replica_manager *owner, struct list_offsets_part *part);
+
+/* From part->home. */
+void replica_manager_delete_records(struct replica_manager *owner, struct delete_records_part *part);
+/* From part->home: each hosted log. */
+void replica_manager_log_sizes(struct replica_manager *owner, struct log_sizes_part *part);
 
 void replica_manager_collect(struct replica_manager *m, struct checkpoint_part *part);
 /* Refuses new work, answers whoever waits with NOT_LEADER_OR_FOLLOWER, syncs and closes every log; part then holds the last

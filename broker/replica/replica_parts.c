@@ -59,3 +59,40 @@ void replica_parts_answer_checkpoint(struct checkpoint_part *p, struct scheduler
 	task_init(&p->task, "checkpoint_back", checkpoint_back);
 	scheduler_post(p->home, &p->task);
 }
+
+static void delete_records_back(struct task *t)
+{
+	struct delete_records_part *p = CONTAINER_OF(t, struct delete_records_part, task);
+	expect_on_loop(p->home);
+	p->done(p);
+}
+
+void replica_parts_answer_delete_records(struct delete_records_part *p, struct scheduler *owner, enum status s)
+{
+	p->status = s;
+	if (s != STATUS_OK)
+		p->low_watermark = -1;
+	if (p->home == owner) {
+		p->done(p);
+		return;
+	}
+	task_init(&p->task, "delete_records_back", delete_records_back);
+	scheduler_post(p->home, &p->task);
+}
+
+static void log_sizes_back(struct task *t)
+{
+	struct log_sizes_part *p = CONTAINER_OF(t, struct log_sizes_part, task);
+	expect_on_loop(p->home);
+	p->done(p);
+}
+
+void replica_parts_answer_log_sizes(struct log_sizes_part *p, struct scheduler *owner)
+{
+	if (p->home == owner) {
+		p->done(p);
+		return;
+	}
+	task_init(&p->task, "log_sizes_back", log_sizes_back);
+	scheduler_post(p->home, &p->task);
+}

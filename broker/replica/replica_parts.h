@@ -66,6 +66,44 @@ struct list_offsets_part {
 	struct task task;
 };
 
+/* Moves the log's start of one partition. */
+enum { DELETE_RECORDS_TO_HIGH_WATERMARK = -1 };
+struct delete_records_part {
+	struct scheduler *home;
+	struct topic_partition tp;
+	int64_t offset; /* records before it go; or the above */
+
+	enum status status; /* OFFSET_OUT_OF_RANGE: above the high watermark; POLICY_VIOLATION: the topic is compacted only;
+			     * and as in fetch_part */
+	int64_t low_watermark; /* where the log now begins, on all replicas; -1 on errors */
+	int32_t leader, leader_epoch;
+	void (*done)(struct delete_records_part *p);
+	void *arg;
+
+	struct replica_manager *owner;
+	struct task task;
+};
+
+/* The size of every log of one loop. */
+struct log_size {
+	struct topic_partition tp;
+	size_t directory; /* index into the part's directories; their count: none of them */
+	int64_t size_bytes;
+};
+struct log_sizes_part {
+	struct scheduler *home;
+	const char *const *directories; /* log.dirs; borrowed until done */
+	size_t directory_count;
+
+	struct log_size *sizes; /* malloc'ed for the asker, NULL if none */
+	size_t count;
+	void (*done)(struct log_sizes_part *p);
+	void *arg;
+
+	struct replica_manager *owner;
+	struct task task;
+};
+
 /* Numbers of every replica hosted, for the checkpoint files. */
 struct checkpoint_part {
 	struct scheduler *home;
@@ -83,5 +121,7 @@ struct checkpoint_part {
 void replica_parts_answer_produce(struct produce_part *p, struct scheduler *owner, enum status s, bool posted);
 void replica_parts_answer_list_offsets(struct list_offsets_part *p, struct scheduler *owner, enum status s);
 void replica_parts_answer_checkpoint(struct checkpoint_part *p, struct scheduler *owner);
+void replica_parts_answer_delete_records(struct delete_records_part *p, struct scheduler *owner, enum status s);
+void replica_parts_answer_log_sizes(struct log_sizes_part *p, struct scheduler *owner);
 
 #endif

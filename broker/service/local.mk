@@ -13,6 +13,7 @@ libservice_a_SOURCES = \
 	broker/service/group_lag.c broker/service/group_lag.h \
 	broker/service/group_service.c broker/service/group_service.h \
 	broker/service/leader_hint.c broker/service/leader_hint.h \
+	broker/service/log_service.c broker/service/log_service.h \
 	broker/service/metadata_service.c broker/service/metadata_service.h \
 	broker/service/offset_list.c broker/service/offset_list.h \
 	broker/service/produce_conversion.c broker/service/produce_conversion.h \

@@ -18,6 +18,7 @@ struct service_loop *service_loop_new(const struct service_loop_options *o)
 		.coordinator_count = o->coordinators == NULL ? 0 : o->coordinator_count,
 		.settings = o->settings,
 		.admin = o->admin,
+		.logs = o->logs,
 		.background = o->background,
 		.topic_settings = topic_settings_cache_new(&o->settings->topic_defaults),
 		.broker_id = o->broker_id,

@@ -31,6 +31,7 @@ struct service_loop {
 	const struct settings *settings;
 	struct admin_service *admin; /* shared by all loops */
 	struct topic_settings_cache *topic_settings;
+	struct log_manager *logs; /* what any thread may ask of it; NULL in unit tests */
 	struct background *background; /* NULL: nothing may sleep here, and large conversions are done on the loop */
 	struct produce_conversion *conversions; /* under way, in the order they came */
 	int32_t broker_id;
@@ -49,6 +50,7 @@ struct service_loop_options {
 	size_t coordinator_count;
 	const struct settings *settings;
 	struct admin_service *admin; /* NULL: topics cannot be made or changed here (unit tests) */
+	struct log_manager *logs; /* outlives every request; NULL in unit tests */
 	struct background *background; /* NULL in unit tests */
 	int32_t broker_id;
 };

@@ -267,16 +267,20 @@ static enum status system_list(struct disk *d, const char *path, bool (*entry)(v
 	return s;
 }
 
-static enum status system_free_bytes(struct disk *d, const char *path, int64_t *ret_bytes)
+static int64_t blocks_to_bytes(uint64_t blocks, uint64_t block_size)
+{
+	uint64_t bytes;
+	return __builtin_mul_overflow(blocks, block_size, &bytes) || bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes;
+}
+
+static enum status system_space(struct disk *d, const char *path, int64_t *ret_free_bytes, int64_t *ret_total_bytes)
 {
 	(void)d;
 	struct statvfs v;
 	if (statvfs(path, &v) != 0)
 		return disk_status(errno, "statvfs", path);
-	uint64_t bytes;
-	if (__builtin_mul_overflow((uint64_t)v.f_bavail, (uint64_t)v.f_frsize, &bytes) || bytes > INT64_MAX)
-		bytes = INT64_MAX;
-	*ret_bytes = (int64_t)bytes;
+	*ret_free_bytes = blocks_to_bytes(v.f_bavail, v.f_frsize);
+	*ret_total_bytes = blocks_to_bytes(v.f_blocks, v.f_frsize);
 	return STATUS_OK;
 }
 
@@ -303,7 +307,7 @@ static const struct disk_ops system_ops = {
 	.sync_directory = system_sync_directory,
 	.stat = system_stat,
 	.list = system_list,
-	.free_bytes = system_free_bytes,
+	.space = system_space,
 	.lock = system_lock,
 };
 
@@ -435,7 +439,13 @@ enum status disk_list(struct disk *d, const char *path, bool (*entry)(void *arg,
 enum status disk_free_bytes(struct disk *d, const char *path, int64_t *ret_bytes)
 {
 	expect(d != NULL && path != NULL);
-	return d->ops->free_bytes(d, path, ret_bytes);
+	int64_t total;
+	return d->ops->space(d, path, ret_bytes, &total);
+}
+
+enum status disk_space(struct disk *d, const char *path, int64_t *ret_free_bytes, int64_t *ret_total_bytes)
+{
+	return d->ops->space(d, path, ret_free_bytes, ret_total_bytes);
 }
 
 enum status disk_lock(struct disk *d, const char *path, struct disk_file **ret_file)

@@ -49,7 +49,8 @@ struct disk_ops {
 	enum status (*stat)(struct disk *d, const char *path, struct disk_stat *ret_stat);
 	/* Names except . and .., in no order; entry() returns false to stop. */
 	enum status (*list)(struct disk *d, const char *path, bool (*entry)(void *arg, const char *name), void *arg);
-	enum status (*free_bytes)(struct disk *d, const char *path, int64_t *ret_bytes);
+	/* Of the file system path lies on: what we may still write, and all. */
+	enum status (*space)(struct disk *d, const char *path, int64_t *ret_free_bytes, int64_t *ret_total_bytes);
 	/* flock on path (created if missing), held until the file is closed. STATUS_EXISTS if another process holds it. */
 	enum status (*lock)(struct disk *d, const char *path, struct disk_file **ret_file);
 };
@@ -85,6 +86,7 @@ MUST_CHECK enum status disk_sync_directory(struct disk *d, const char *path);
 MUST_CHECK enum status disk_stat(struct disk *d, const char *path, struct disk_stat *ret_stat);
 MUST_CHECK enum status disk_list(struct disk *d, const char *path, bool (*entry)(void *arg, const char *name), void *arg);
 MUST_CHECK enum status disk_free_bytes(struct disk *d, const char *path, int64_t *ret_bytes);
+MUST_CHECK enum status disk_space(struct disk *d, const char *path, int64_t *ret_free_bytes, int64_t *ret_total_bytes);
 MUST_CHECK enum status disk_lock(struct disk *d, const char *path, struct disk_file **ret_file);
 /* Whole small file (<= max, else STATUS_TOO_LARGE) into a NUL-terminated allocation. */
 MUST_CHECK enum status disk_read_file(struct disk *d, const char *path, size_t max, char **ret_text, size_t *ret_n);

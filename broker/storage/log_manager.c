@@ -252,6 +252,7 @@ void log_manager_dir_failed(struct log_manager *m, struct log_dir *dir, enum sta
 	if (!dir->online)
 		return;
 	dir->online = false;
+	atomic_store(&dir->failed, true);
 	diag_error("log_directory_offline",
 		"path=%s status=%s its partitions are offline until a restart; the other directories go on", dir->path,
 		status_name(why));

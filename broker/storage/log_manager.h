@@ -61,6 +61,14 @@ void log_manager_write_checkpoints(struct log_manager *m, const struct log_check
 	void (*done)(void *arg, enum status s), void *arg);
 /* Least free bytes over live directories is refreshed each second in the pool; any thread may ask. */
 bool log_manager_disk_full(const struct log_manager *m);
+/* The directories of log.dirs as last seen; their number and paths never change. Any thread may ask. */
+struct log_directory_info {
+	const char *path;
+	bool online;
+	int64_t free_bytes, total_bytes; /* of its file system */
+};
+size_t log_manager_directory_count(const struct log_manager *m);
+struct log_directory_info log_manager_directory_info(const struct log_manager *m, size_t i);
 /* Clean stop: every log handed out has been closed by its owner with sync=true; the others are closed here. Writes
  * checkpoints and the markers, unlocks, frees m whatever it returns. Sleeps. */
 MUST_CHECK enum status log_manager_close_clean(struct log_manager *m, const struct log_checkpoint_entry *entries, size_t count);

@@ -35,6 +35,9 @@ struct log_dir {
 	struct disk_file *lock;
 	bool online, clean, has_meta;
 	size_t partitions;
+	/* For any thread. */
+	_Atomic bool failed;
+	_Atomic int64_t free_bytes, total_bytes;
 };
 struct log_load;
 struct log_space;

@@ -16,7 +16,7 @@ struct log_space {
 	struct {
 		char *path; /* NULL: offline */
 		enum status status;
-		int64_t free_bytes;
+		int64_t free_bytes, total_bytes;
 	} dirs[];
 };
 MAGIC(log_space, 0x53504143);
@@ -27,7 +27,8 @@ static void space_work(struct job *j)
 	CHECK_MAGIC(log_space, s);
 	for (size_t i = 0; i < s->count; i++) {
 		if (s->dirs[i].path != NULL)
-			s->dirs[i].status = disk_free_bytes(s->disk, s->dirs[i].path, &s->dirs[i].free_bytes);
+			s->dirs[i].status =
+				disk_space(s->disk, s->dirs[i].path, &s->dirs[i].free_bytes, &s->dirs[i].total_bytes);
 	}
 }
 
@@ -41,6 +42,10 @@ static void take_space(struct log_manager *m, const struct log_space *s)
 	for (size_t i = 0; i < s->count; i++) {
 		if (s->dirs[i].path == NULL)
 			continue;
+		if (s->dirs[i].status == STATUS_OK) {
+			atomic_store(&m->dirs[i].free_bytes, s->dirs[i].free_bytes);
+			atomic_store(&m->dirs[i].total_bytes, s->dirs[i].total_bytes);
+		}
 		if (s->dirs[i].status != STATUS_OK)
 			log_manager_dir_failed(m, &m->dirs[i], s->dirs[i].status);
 		else if (s->dirs[i].free_bytes < least)
@@ -115,6 +120,19 @@ void log_manager_check_space(struct log_manager *m)
 bool log_manager_disk_full(const struct log_manager *m)
 {
 	return atomic_load_explicit(&m->disk_full, memory_order_relaxed);
+}
+
+size_t log_manager_directory_count(const struct log_manager *m)
+{
+	return m->dir_count;
+}
+
+struct log_directory_info log_manager_directory_info(const struct log_manager *m, size_t i)
+{
+	CHECK_MAGIC(log_manager, m);
+	expect(i < m->dir_count);
+	const struct log_dir *d = &m->dirs[i];
+	return (struct log_directory_info){d->path, !atomic_load(&d->failed), atomic_load(&d->free_bytes), atomic_load(&d->total_bytes)};
 }
 
 /* --- purging ------------------------------------------------------------------------------------------------- */

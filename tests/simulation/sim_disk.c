@@ -590,14 +590,15 @@ static enum status sim_list(struct disk *disk, const char *path, bool (*entry)(v
 	return STATUS_OK;
 }
 
-static enum status sim_free_bytes(struct disk *disk, const char *path, int64_t *ret_bytes)
+static enum status sim_space(struct disk *disk, const char *path, int64_t *ret_free_bytes, int64_t *ret_total_bytes)
 {
 	struct sim_disk *d = sim_disk_of(disk);
 	TRY(sim_disk_step(d, SIM_DISK_FREE_BYTES));
 	struct sim_inode *i = NULL;
 	TRY(find_inode(d, path, &i));
 	int64_t free_bytes = d->capacity_bytes - sim_disk_used_bytes(d);
-	*ret_bytes = free_bytes > 0 ? free_bytes : 0;
+	*ret_free_bytes = free_bytes > 0 ? free_bytes : 0;
+	*ret_total_bytes = d->capacity_bytes;
 	return STATUS_OK;
 }
 
@@ -610,7 +611,7 @@ static const struct disk_ops sim_ops = {
 	.sync_directory = sim_sync_directory,
 	.stat = sim_stat,
 	.list = sim_list,
-	.free_bytes = sim_free_bytes,
+	.space = sim_space,
 	.lock = sim_lock,
 };
 
