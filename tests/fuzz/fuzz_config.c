@@ -65,17 +65,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	struct settings_load_options o = {.path = "fuzz", .text = slice_of(size == 0 ? (const uint8_t *)"" : data, size),
 		.standalone = true};
-	struct settings s;
+	struct settings *s = check_calloc(1, sizeof(*s));
 	struct settings_report report;
-	enum status status = settings_load(&s, &o, &report);
+	enum status status = settings_load(s, &o, &report);
 	expect((status == STATUS_OK) == (report.errors.count == 0));
 	check_lines(&report.errors);
 	check_lines(&report.warnings);
 	check_lines(&report.ignored);
 	if (status == STATUS_OK) {
-		check_loaded(&s);
-		settings_fini(&s);
+		check_loaded(s);
+		settings_fini(s);
 	}
+	free(s);
 	settings_report_fini(&report);
 	/* The same bytes as a topic's override: KEY=VALUE. */
 	char *text = check_strndup((const char *)data, size);

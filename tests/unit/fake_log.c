@@ -391,3 +391,66 @@ void log_manager_write_checkpoints(struct log_manager *m, const struct log_check
 	m->checkpoints_written++;
 	answer(m, &a);
 }
+
+enum status partition_log_set_start_offset(struct partition_log *log, int64_t offset)
+{
+	if (offset > log->end)
+		return STATUS_OFFSET_OUT_OF_RANGE;
+	if (offset > log->start)
+		log->start = offset;
+	return STATUS_OK;
+}
+
+int64_t partition_log_size_bytes(const struct partition_log *log)
+{
+	return (log->end - log->start) * FAKE_RECORD_BYTES;
+}
+
+const char *partition_log_directory(const struct partition_log *log)
+{
+	(void)log;
+	return "/logs/t-0";
+}
+
+/* Dirty until it was compacted once; a compaction ends when the test says so. */
+bool partition_log_compaction_due(const struct partition_log *log, int64_t stable_offset, double *ret_dirty_ratio)
+{
+	*ret_dirty_ratio = log->dirty_ratio;
+	return log->dirty_ratio > 0 && !log->compacting && stable_offset > 0;
+}
+
+void partition_log_compact(struct partition_log *log, int64_t stable_offset, const struct log_compaction_limits *limits,
+	void (*done)(void *arg, enum status s), void *arg)
+{
+	expect(!log->compacting && limits->map_bytes > 0 && stable_offset > 0);
+	log->compacting = true;
+	log->compacted = done;
+	log->compacted_arg = arg;
+}
+
+void fake_log_end_compaction(struct partition_log *log, enum status s)
+{
+	expect(log->compacting);
+	log->compacting = false;
+	log->dirty_ratio = 0;
+	log->compacted(log->compacted_arg, s);
+}
+
+int64_t partition_log_cleaner_offset(const struct partition_log *log)
+{
+	(void)log;
+	return 0;
+}
+
+size_t log_manager_directory_count(const struct log_manager *m)
+{
+	(void)m;
+	return 1;
+}
+
+struct log_directory_info log_manager_directory_info(const struct log_manager *m, size_t i)
+{
+	(void)m;
+	expect(i == 0);
+	return (struct log_directory_info){"/logs", true, 1000, 5000};
+}

@@ -25,6 +25,10 @@ struct partition_log {
 	int64_t retention_high_watermark;        /* of the last partition_log_apply_retention; -1 none */
 	unsigned retention_removes;              /* records the next retention removes */
 	int rolls;
+	double dirty_ratio; /* above 0: compaction is due */
+	bool compacting;
+	void (*compacted)(void *arg, enum status s);
+	void *compacted_arg;
 	void (*flushed_fn)(void *arg, enum status s);
 	void *flushed_arg;
 };
@@ -32,6 +36,9 @@ struct partition_log *fake_log_new(const char *topic, int32_t partition);
 void fake_log_free(struct partition_log *log);
 /* The fdatasync under way returns: everything up to `offset` is durable, or with another status than OK nothing is. */
 void fake_log_finish_flush(struct partition_log *log, int64_t offset, enum status s);
+
+/* The compaction under way ends; nothing is left to compact. */
+void fake_log_end_compaction(struct partition_log *log, enum status s);
 
 /* Answers come as tasks on its scheduler. */
 struct log_manager *fake_log_manager_new(struct scheduler *scheduler);

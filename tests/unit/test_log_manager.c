@@ -155,7 +155,7 @@ START_TEST(log_manager_creates_and_finds_partitions_again)
 		adopt(&f);
 		for (int k = 0; k <= i; k++)
 			fixture_append(&f.base, 2, 100, 1);
-		entries[i] = (struct log_checkpoint_entry){tp_of("orders", i), 2 * (i + 1), 0, i + 1};
+		entries[i] = (struct log_checkpoint_entry){tp_of("orders", i), 2 * (i + 1), 0, i + 1, i};
 		fixture_close(&f.base, true);
 		ck_assert_int_eq(f.base.closed, STATUS_OK);
 	}
@@ -173,6 +173,7 @@ START_TEST(log_manager_creates_and_finds_partitions_again)
 		ck_assert_ptr_nonnull(log);
 		ck_assert_int_eq(hw, i + 1);
 		ck_assert_int_eq(partition_log_end_offset(log), 2 * (i + 1));
+		ck_assert_int_eq(partition_log_cleaner_offset(log), i);
 		ck_assert_int_eq(partition_log_flushed_offset(log), 2 * (i + 1));
 		ck_assert_int_eq(get_or_create(&f, "orders", i, &id2, false), STATUS_INCONSISTENT_TOPIC_ID);
 		ck_assert_int_eq(get_or_create(&f, "orders", i, &id1, false), STATUS_OK);
@@ -289,7 +290,7 @@ END_TEST
 
 static void write_checkpoints(struct manager_fixture *f, int64_t recovery_point)
 {
-	struct log_checkpoint_entry e = {tp_of("t", 0), recovery_point, 1, recovery_point};
+	struct log_checkpoint_entry e = {tp_of("t", 0), recovery_point, 1, recovery_point, 0};
 	unsigned before = f->answers;
 	log_manager_write_checkpoints(f->manager, &e, 1, done, f);
 	log_manager_write_checkpoints(f->manager, NULL, 0, done, f);
@@ -359,7 +360,7 @@ START_TEST(log_manager_one_damaged_log_leaves_the_others_alone)
 			fixture_append(&f.base, 1, 100, 1);
 		fixture_close(&f.base, true);
 	}
-	struct log_checkpoint_entry e[] = {{tp_of("t", 0), 10, 0, 10}, {tp_of("t", 1), 10, 0, 10}};
+	struct log_checkpoint_entry e[] = {{tp_of("t", 0), 10, 0, 10, 0}, {tp_of("t", 1), 10, 0, 10, 0}};
 	log_manager_write_checkpoints(f.manager, e, 2, done, &f);
 	fixture_run(&f.base);
 	log_manager_free(f.manager); /* its own closed logs are forgotten: no marker */

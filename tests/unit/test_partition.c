@@ -482,7 +482,63 @@ START_TEST(partition_repeated_batch_waits_like_the_first)
 }
 END_TEST
 
-UNIT_MAIN("partition", partition_repeated_batch_waits_like_the_first, partition_without_role_is_not_leader, partition_leader_starts_its_epoch_before_it_accepts,
+static void records_deleted(struct delete_records_part *p)
+{
+	*(int *)p->arg += 1;
+}
+
+static enum status delete_records(int32_t partition, int64_t offset, int64_t *ret_low_watermark)
+{
+	int done = 0;
+	struct delete_records_part p = {
+		.home = replica_fixture_home(&f), .offset = offset, .done = records_deleted, .arg = &done};
+	ck_assert_int_eq(topic_partition_set(&p.tp, slice_of_str("t"), partition), STATUS_OK);
+	replica_manager_delete_records(replica_router_owner(&f.router, &p.tp), &p);
+	replica_fixture_run(&f);
+	ck_assert_int_eq(done, 1);
+	*ret_low_watermark = p.low_watermark;
+	return p.status;
+}
+
+START_TEST(partition_deletes_records_up_to_the_high_watermark)
+{
+	begin();
+	int64_t low;
+	f.topic.cleanup_policy = CLEANUP_delete;
+	struct partition_log *log = replica_fixture_lead(&f, 1);
+	struct produce_call p = produce(1, 1, 6);
+	fake_log_finish_flush(log, 4, STATUS_OK);
+	replica_fixture_run(&f);
+	ck_assert_int_eq(p.part.status, STATUS_OK);
+	ck_assert_int_eq(high_watermark(1), 4);
+	ck_assert_int_eq(delete_records(1, 5, &low), STATUS_OFFSET_OUT_OF_RANGE);
+	ck_assert_int_eq(low, -1);
+	ck_assert_int_eq(delete_records(1, -2, &low), STATUS_OFFSET_OUT_OF_RANGE);
+	ck_assert_int_eq(delete_records(1, 2, &low), STATUS_OK);
+	ck_assert_int_eq(low, 2);
+	ck_assert_int_eq(log->retention_high_watermark, 4); /* segments before it went at once */
+	ck_assert_int_eq(delete_records(1, 1, &low), STATUS_OK); /* gone already */
+	ck_assert_int_eq(low, 2);
+	ck_assert_int_eq(delete_records(1, DELETE_RECORDS_TO_HIGH_WATERMARK, &low), STATUS_OK);
+	ck_assert_int_eq(low, 4);
+	ck_assert_int_eq(delete_records(2, 0, &low), STATUS_UNKNOWN_TOPIC_OR_PARTITION);
+	end(log);
+}
+END_TEST
+
+START_TEST(partition_deletes_no_records_of_a_topic_that_is_only_compacted)
+{
+	begin();
+	int64_t low;
+	f.topic.cleanup_policy = CLEANUP_compact;
+	struct partition_log *log = replica_fixture_lead(&f, 1);
+	ck_assert_int_eq(delete_records(1, 0, &low), STATUS_POLICY_VIOLATION);
+	end(log);
+}
+END_TEST
+
+UNIT_MAIN("partition", partition_deletes_records_up_to_the_high_watermark,
+	partition_deletes_no_records_of_a_topic_that_is_only_compacted, partition_repeated_batch_waits_like_the_first, partition_without_role_is_not_leader, partition_leader_starts_its_epoch_before_it_accepts,
 	partition_takes_a_role_only_with_a_larger_leader_epoch, partition_acks_1_is_answered_before_the_flush,
 	partition_acks_all_waits_for_the_flush, partition_goes_offline_when_a_flush_fails,
 	partition_acks_all_times_out_without_its_followers,
