@@ -30,6 +30,7 @@ static void convert_part(struct fetch_conversion *c, struct iobuf *stored, struc
 	if (bytes == NULL) {
 		p->status = STATUS_KAFKA_STORAGE_ERROR;
 	} else if (sent == 0 || room > 0) {
+		p->target.max_bytes = p->target.max_bytes < room ? p->target.max_bytes : room;
 		p->target.hard_max_bytes = sent == 0 ? SIZE_MAX : room;
 		p->status = record_convert_down(slice_of(bytes, n), &p->target, &c->records, &p->bytes);
 	}

@@ -57,11 +57,9 @@ struct up_conversion {
 };
 
 /* Timestamps are kept as differences to the first one's. */
-static enum status check_timestamp(struct up_conversion *u, const struct legacy_message *outer, const struct record *r)
+static enum status check_timestamp(struct up_conversion *u, const struct record *r)
 {
 	int64_t delta;
-	if (outer->magic == 1 && (outer->attributes & LEGACY_MESSAGE_LOG_APPEND_TIME) != 0)
-		return STATUS_INVALID_TIMESTAMP;
 	if (u->count == 0)
 		u->base_timestamp = r->timestamp;
 	if (r->timestamp < -1 || __builtin_sub_overflow(r->timestamp, u->base_timestamp, &delta))
@@ -76,7 +74,7 @@ static enum status add_records(struct up_conversion *u, const struct legacy_mess
 	TRY(legacy_iterator_init(&it, m, max_inflated));
 	enum status s;
 	while ((s = legacy_iterator_next(&it, &r)) == STATUS_OK) {
-		s = check_timestamp(u, m, &r);
+		s = check_timestamp(u, &r);
 		if (s != STATUS_OK)
 			break;
 		record_batch_builder_add(u->builder, r.timestamp, r.key, r.value, NULL, 0);

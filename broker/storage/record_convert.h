@@ -17,7 +17,7 @@ struct record_convert_limits {
  * What else a leader demands of a batch is for record_batch_validate to say. A message cut at the end of the set is left over.
  * ret_batch lies in ret_block, of which the caller gets one reference. ret_first_bad: index of the offending record, or -1.
  * STATUS_NOT_FOUND: there is no whole message. STATUS_CORRUPT_MESSAGE, STATUS_MESSAGE_TOO_LARGE, STATUS_INVALID_RECORD (also: a wrapper
- * beside other messages), STATUS_INVALID_TIMESTAMP (also: a producer that claims append time), STATUS_TOO_LARGE (no memory). */
+ * beside other messages), STATUS_INVALID_TIMESTAMP (negative, or years apart), STATUS_TOO_LARGE (no memory). */
 MUST_CHECK enum status record_convert_up(struct slice set, const struct record_convert_limits *limits, struct iobuf_block **ret_block,
 	struct slice *ret_batch, int32_t *ret_first_bad);
 

@@ -265,7 +265,141 @@ START_TEST(list_offsets_answers_when_every_partition_has)
 }
 END_TEST
 
-UNIT_MAIN("fetch_service", fetch_service_records_follow_in_the_order_of_the_entries, fetch_service_error_of_one_entry_does_not_wait,
+/* Two records as they would be stored, in memory. */
+static struct slice batch_of(enum compression_type codec)
+{
+	struct record_batch_builder *b = record_batch_builder_new(codec, 0, 0);
+	struct slice bytes;
+	for (int i = 0; i < 2; i++)
+		record_batch_builder_add(b, 1000, slice_of_str("k"), slice_of_str("v"), NULL, 0);
+	ck_assert_int_eq(record_batch_builder_finish(b, &bytes), STATUS_OK);
+	uint8_t *copy = arena_alloc(&fixture.arena, bytes.n);
+	memcpy(copy, bytes.p, bytes.n);
+	record_batch_builder_free(b);
+	return slice_of(copy, bytes.n);
+}
+
+static void fill_batch(size_t index, struct slice batch)
+{
+	struct fetch_part *p = &started->parts[index];
+	iobuf_init(&p->records);
+	iobuf_append_copy(&p->records, batch);
+	p->record_bytes = batch.n;
+	p->high_watermark = 2;
+	p->status = STATUS_OK;
+}
+
+enum { MESSAGE_BYTES = 36 }; /* of format 1, with a key and a value of one byte */
+
+START_TEST(fetch_service_old_reader_gets_messages_made_in_the_pool)
+{
+	set_up();
+	fixture.service->background = manual_scheduler_background(fixture.manual);
+	struct fetch_entry entries[] = {
+		{.topic = "orders", .partition = 0, .max_bytes = 1000, .current_leader_epoch = -1},
+		{.topic = "nothing", .partition = 0, .max_bytes = 1000, .current_leader_epoch = -1},
+		{.topic = "keys", .partition = 0, .offset = 1, .max_bytes = 1000, .current_leader_epoch = -1},
+	};
+	struct fetch_request r = request_of(entries, 3);
+	r.old_formats = true;
+	r.old_magic = 1;
+	ck_assert_int_eq(fetch_service_start(&r), STATUS_OK);
+	fill_batch(0, batch_of(COMPRESSION_none));
+	fill_batch(1, batch_of(COMPRESSION_none));
+	answer();
+	ck_assert_uint_eq(done_count, 0); /* not on the loop */
+	fetch_service_hurry(&r);          /* nothing to hurry any more */
+	ck_assert_uint_eq(hurried, 0);
+	(void)manual_scheduler_run(fixture.manual);
+	ck_assert_uint_eq(done_count, 1);
+	ck_assert_uint_eq(entries[0].record_bytes, 2 * MESSAGE_BYTES);
+	ck_assert_int_eq(entries[1].status, STATUS_UNKNOWN_TOPIC_OR_PARTITION);
+	ck_assert_uint_eq(entries[2].record_bytes, MESSAGE_BYTES); /* from offset 1 on */
+	ck_assert_uint_eq(r.records.size_bytes, 3 * MESSAGE_BYTES);
+	iobuf_fini(&r.records);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(fetch_service_conversion_keeps_the_limits_and_fails_alone)
+{
+	set_up();
+	struct fetch_entry entries[] = {
+		{.topic = "orders", .partition = 0, .max_bytes = 1000, .current_leader_epoch = -1},
+		{.topic = "keys", .partition = 0, .max_bytes = 1000, .current_leader_epoch = -1},
+	};
+	struct fetch_request r = request_of(entries, 2);
+	r.old_formats = true;
+	r.old_magic = 1;
+	r.max_bytes = 1; /* the first message all the same, and no second */
+	ck_assert_int_eq(fetch_service_start(&r), STATUS_OK);
+	fill_batch(0, batch_of(COMPRESSION_none));
+	fill_batch(1, batch_of(COMPRESSION_none));
+	answer();
+	ck_assert_uint_eq(done_count, 1);
+	ck_assert_uint_eq(entries[0].record_bytes, MESSAGE_BYTES);
+	ck_assert_uint_eq(entries[1].record_bytes, 0);
+	iobuf_fini(&r.records);
+	r.max_bytes = 1000;
+	ck_assert_int_eq(fetch_service_start(&r), STATUS_OK);
+	fill_batch(0, batch_of(COMPRESSION_zstd));
+	fill_batch(1, batch_of(COMPRESSION_none));
+	answer();
+	ck_assert_int_eq(entries[0].status, STATUS_UNSUPPORTED_COMPRESSION_TYPE);
+	ck_assert_uint_eq(entries[1].record_bytes, 2 * MESSAGE_BYTES);
+	iobuf_fini(&r.records);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(fetch_service_topic_of_a_codec_the_reader_lacks_is_refused)
+{
+	set_up();
+	struct fetch_entry entry = {.topic = "packed", .partition = 0, .max_bytes = 1000, .current_leader_epoch = -1};
+	struct fetch_request r = request_of(&entry, 1);
+	r.without_zstd = true;
+	ck_assert_int_eq(fetch_service_start(&r), STATUS_OK);
+	ck_assert_uint_eq(done_count, 1);
+	ck_assert_int_eq(entry.status, STATUS_UNSUPPORTED_COMPRESSION_TYPE);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(list_offsets_by_epoch_and_of_segments_are_passed_on)
+{
+	set_up();
+	int64_t starts[4];
+	struct offsets_entry entries[] = {
+		{.topic = "orders", .partition = 0, .by = LIST_OFFSETS_BY_EPOCH, .asked_epoch = 3, .current_leader_epoch = -1},
+		{.topic = "keys", .partition = 0, .by = LIST_OFFSETS_OF_SEGMENTS, .timestamp_ms = -9, .starts = starts, .starts_max = 4},
+	};
+	struct offsets_request r = {.service = fixture.service, .arena = &fixture.arena, .listener = "PLAINTEXT", .entries = entries,
+		.entry_count = 2, .done = count_offsets_done};
+	fetch_service_list_offsets(&r);
+	ck_assert_uint_eq(asked_count, 2);
+	ck_assert_int_eq(asked[0]->by, LIST_OFFSETS_BY_EPOCH);
+	ck_assert_int_eq(asked[0]->asked_epoch, 3);
+	ck_assert_ptr_eq(asked[1]->starts, starts);
+	ck_assert_uint_eq(asked[1]->starts_max, 4);
+	asked[0]->status = STATUS_OK;
+	asked[0]->leader_epoch = 9;
+	asked[0]->epoch = 2;
+	asked[0]->offset = 77;
+	asked[0]->done(asked[0]);
+	asked[1]->status = STATUS_OK;
+	asked[1]->starts_count = 2;
+	asked[1]->done(asked[1]);
+	ck_assert_uint_eq(done_count, 1);
+	ck_assert_int_eq(entries[0].leader_epoch, 2);
+	ck_assert_int_eq(entries[0].offset, 77);
+	ck_assert_uint_eq(entries[1].starts_count, 2);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+UNIT_MAIN("fetch_service", fetch_service_old_reader_gets_messages_made_in_the_pool,
+	fetch_service_conversion_keeps_the_limits_and_fails_alone, fetch_service_topic_of_a_codec_the_reader_lacks_is_refused,
+	list_offsets_by_epoch_and_of_segments_are_passed_on, fetch_service_records_follow_in_the_order_of_the_entries, fetch_service_error_of_one_entry_does_not_wait,
 	fetch_service_nothing_to_read_is_answered_at_once, fetch_service_wrong_broker_and_range_are_explained,
 	fetch_service_limits_are_the_brokers, fetch_service_stop_ends_waits_and_later_fetches_do_not_wait,
 	fetch_service_full_arena_is_refused, list_offsets_answers_when_every_partition_has)

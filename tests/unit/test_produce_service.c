@@ -1,7 +1,8 @@
 #include "service_fixture.h"
 #include "unit.h"
 
-#include "service/produce_service.h"
+#include "service/produce_conversion.h"
+#include "storage/legacy_message.h"
 #include "storage/record_batch.h"
 
 static struct service_fixture fixture;
@@ -298,7 +299,83 @@ START_TEST(produce_service_flood_of_wrong_names_stops_searching_for_similar_ones
 }
 END_TEST
 
-UNIT_MAIN("produce_service", produce_service_answers_when_every_partition_has, produce_service_unknown_topic_names_a_similar_one,
+/* A message of format 1 whose value has this many bytes. */
+static struct slice old_message(size_t value_bytes)
+{
+	uint8_t *value = check_calloc(1, value_bytes + 1);
+	struct legacy_message m = {.magic = 1, .timestamp = 1000, .key = slice_of_str("k"), .value = slice_of(value, value_bytes)};
+	size_t n = legacy_message_size(1, m.key, m.value);
+	uint8_t *p = arena_alloc(&fixture.arena, n);
+	ck_assert_ptr_nonnull(p);
+	legacy_message_write(&m, p);
+	free(value);
+	return slice_of(p, n);
+}
+
+START_TEST(produce_conversion_keeps_the_order_of_a_connection)
+{
+	set_up();
+	fixture.service->background = manual_scheduler_background(fixture.manual);
+	struct produce_entry large = {.topic = "orders", .partition = 0, .records = old_message(20000)},
+			     small = {.topic = "orders", .partition = 0, .records = old_message(10)},
+			     other = {.topic = "orders", .partition = 0, .records = old_message(5)};
+	struct produce_request requests[] = {request_of(&large, 1, 1), request_of(&small, 1, 1), request_of(&other, 1, 1)};
+	struct produce_conversion c[] = {
+		{.request = &requests[0], .connection = &large}, {.request = &requests[1], .connection = &large}, {.request = &requests[2]}};
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(produce_conversion_start(&c[i]), STATUS_OK);
+	ck_assert_uint_eq(part_count, 1); /* another connection's passes */
+	ck_assert_int_eq(parts[0]->batch->record_count, 1);
+	ck_assert_uint_lt(parts[0]->batch->data.n, 100);
+	(void)manual_scheduler_run(fixture.manual);
+	ck_assert_uint_eq(part_count, 3);
+	ck_assert_uint_gt(parts[1]->batch->data.n, 20000);
+	ck_assert_uint_lt(parts[2]->batch->data.n, 100);
+	for (size_t i = 0; i < 3; i++)
+		answer_part(i, STATUS_OK, (int64_t)i);
+	ck_assert_uint_eq(done_count, 3);
+	for (int i = 0; i < 3; i++)
+		produce_conversion_fini(&c[i]);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(produce_conversion_answers_what_cannot_be_appended)
+{
+	set_up();
+	struct slice damaged = old_message(10), good = old_message(10), large = old_message(600);
+	uint8_t *p = arena_alloc(&fixture.arena, damaged.n);
+	memcpy(p, damaged.p, damaged.n);
+	p[damaged.n - 1] ^= 1;
+	struct produce_entry entries[] = {
+		{.topic = "orders", .partition = 0, .records = slice_of(p, damaged.n)},
+		{.topic = "orders", .partition = 0, .records = good},
+		{.topic = "orders", .partition = 0, .records = slice_sub(good, 0, good.n - 1)}, /* no whole message: nothing to do */
+		{.topic = "keys", .partition = 0, .records = large},                            /* its limit is 500 */
+		{.topic = "nothing", .partition = 0, .records = good},
+		{.topic = "orders", .partition = 0, .records = batch_of("k", 10)},               /* new already */
+	};
+	struct produce_request r = request_of(entries, 6, 1);
+	struct produce_conversion c = {.request = &r};
+	ck_assert_int_eq(produce_conversion_start(&c), STATUS_OK);
+	ck_assert_uint_eq(part_count, 2);
+	answer_part(0, STATUS_OK, 5);
+	answer_part(1, STATUS_OK, 6);
+	ck_assert_uint_eq(done_count, 1);
+	const enum status expected[] = {STATUS_CORRUPT_MESSAGE, STATUS_OK, STATUS_OK, STATUS_MESSAGE_TOO_LARGE,
+		STATUS_UNKNOWN_TOPIC_OR_PARTITION, STATUS_OK};
+	const int64_t offsets[] = {-1, 5, -1, -1, -1, 6};
+	for (int i = 0; i < 6; i++) {
+		ck_assert_int_eq(entries[i].status, expected[i]);
+		ck_assert_int_eq(entries[i].base_offset, offsets[i]);
+	}
+	produce_conversion_fini(&c);
+	service_fixture_fini(&fixture);
+}
+END_TEST
+
+UNIT_MAIN("produce_service", produce_conversion_keeps_the_order_of_a_connection, produce_conversion_answers_what_cannot_be_appended,
+	produce_service_answers_when_every_partition_has, produce_service_unknown_topic_names_a_similar_one,
 	produce_service_unknown_partition_is_refused, produce_service_wrong_broker_is_told_where_to_go,
 	produce_service_replica_that_knows_a_newer_leader_is_believed, produce_service_image_that_moved_meanwhile_is_used_for_the_hint,
 	produce_service_damaged_batch_is_not_appended_and_others_are, produce_service_topic_settings_are_those_of_the_image,

@@ -272,14 +272,21 @@ START_TEST(convert_up_checks_sums_outside_and_inside)
 }
 END_TEST
 
-START_TEST(convert_up_timestamps_must_be_a_producers)
+START_TEST(convert_up_timestamps_are_kept_within_reason)
 {
 	static const struct expected negative = {0, -2, NULL, "x"}, early = {0, -1, NULL, "x"}, late = {0, INT64_MAX, NULL, "x"};
 	struct set s;
 	int32_t bad;
 	set_init(&s);
-	set_add(&s, 1, 0, &plain_1[0]);
+	/* Who claims append time is believed, as by Kafka; a wrapper's then holds for all it wraps. */
 	set_add(&s, 1, LEGACY_MESSAGE_LOG_APPEND_TIME, &plain_1[0]);
+	check_up(&s, COMPRESSION_none, plain_1, 1);
+	set_wrap(&s, 1, LEGACY_MESSAGE_LOG_APPEND_TIME, COMPRESSION_gzip, 0, 4444);
+	const struct expected claimed = {0, 4444, "k1", "v1"};
+	check_up(&s, COMPRESSION_gzip, &claimed, 1);
+	s.n = 0;
+	set_add(&s, 1, 0, &plain_1[0]);
+	set_add(&s, 1, 0, &negative);
 	ck_assert_int_eq(up(slice_of(s.p, s.n), &wide, &bad), STATUS_INVALID_TIMESTAMP);
 	ck_assert_int_eq(bad, 1);
 	s.n = 0;
@@ -653,7 +660,7 @@ END_TEST
 
 UNIT_MAIN("record_convert", convert_up_uncompressed_sets_become_one_batch, convert_up_wrappers_of_every_codec_keep_it,
 	convert_up_lz4_of_magic_0_has_the_wrong_checksum_and_magic_1_the_right_one, convert_up_a_cut_tail_is_left_over,
-	convert_up_refuses_what_kafka_refuses, convert_up_checks_sums_outside_and_inside, convert_up_timestamps_must_be_a_producers,
+	convert_up_refuses_what_kafka_refuses, convert_up_checks_sums_outside_and_inside, convert_up_timestamps_are_kept_within_reason,
 	convert_up_bombs_and_large_messages_are_refused, convert_down_every_codec_to_both_formats,
 	convert_down_wrapper_has_the_largest_timestamp_and_relative_offsets, convert_down_append_time_is_told_in_format_1,
 	convert_down_starts_at_the_offset_asked_unless_compressed, convert_down_control_batches_have_no_place_and_zstd_ends_it,
