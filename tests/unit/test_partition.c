@@ -403,6 +403,98 @@ START_TEST(partition_lists_offsets_below_the_high_watermark)
 }
 END_TEST
 
+static void ignore_answer(struct list_offsets_part *part)
+{
+	(void)part;
+}
+
+static struct list_offsets_part ask(struct list_offsets_part part)
+{
+	part.home = replica_fixture_home(&f);
+	part.tp = (struct topic_partition){.topic = "t", .partition = 1};
+	part.current_leader_epoch = -1;
+	part.done = ignore_answer;
+	replica_manager_list_offsets(replica_router_owner(&f.router, &part.tp), &part);
+	replica_fixture_run(&f);
+	return part;
+}
+
+START_TEST(partition_lists_segments_and_ends_of_epochs)
+{
+	begin();
+	struct partition_log *log = replica_fixture_lead(&f, 1);
+	log->end = log->flushed = 25;
+	(void)produce(1, 1, 1);
+	fake_log_finish_flush(log, 26, STATUS_OK);
+	log->end = 35; /* not committed: beyond 26 */
+	int64_t starts[8];
+	struct list_offsets_part p = ask((struct list_offsets_part){.by = LIST_OFFSETS_OF_SEGMENTS, .timestamp_ms = -1, .starts = starts, .starts_max = 8});
+	ck_assert_int_eq(p.status, STATUS_OK);
+	ck_assert_uint_eq(p.starts_count, 4);
+	const int64_t expected[] = {26, 20, 10, 0}; /* 35 and 30 are not committed: the high watermark stands for both */
+	ck_assert_mem_eq(starts, expected, sizeof(expected));
+	log->epoch_count = 2;
+	log->epochs[0] = 3;
+	log->epoch_starts[0] = 0;
+	log->epochs[1] = 5;
+	log->epoch_starts[1] = 20;
+	p = ask((struct list_offsets_part){.by = LIST_OFFSETS_BY_EPOCH, .asked_epoch = 4});
+	ck_assert_int_eq(p.epoch, 3);
+	ck_assert_int_eq(p.offset, 20);
+	p = ask((struct list_offsets_part){.by = LIST_OFFSETS_BY_EPOCH, .asked_epoch = 2});
+	ck_assert_int_eq(p.epoch, -1);
+	ck_assert_int_eq(p.offset, -1);
+	end(log);
+}
+END_TEST
+
+/* A reader at `offset` whose last record is of last_epoch. */
+static struct fetch_part fetch_from(int64_t offset, int32_t last_epoch)
+{
+	struct fetch_call c;
+	replica_fixture_fetch(&f, &c, 2, offset, 1, 1000);
+	c.parts[0] = c.parts[1]; /* of partition 1 alone */
+	c.fetch.part_count = 1;
+	c.parts[0].check_epoch = true;
+	c.parts[0].last_fetched_epoch = last_epoch;
+	delayed_fetch_start(&c.fetch);
+	replica_fixture_run(&f);
+	ck_assert_int_eq(c.done, 1); /* at once */
+	struct fetch_part p = c.parts[0];
+	fetch_call_fini(&c);
+	return p;
+}
+
+START_TEST(partition_reader_whose_log_diverges_is_told_at_once)
+{
+	begin();
+	struct partition_log *log = replica_fixture_lead(&f, 1);
+	(void)produce(1, 1, 10);
+	fake_log_finish_flush(log, 10, STATUS_OK);
+	log->epoch_count = 2;
+	log->epochs[0] = 1;
+	log->epoch_starts[0] = 0;
+	log->epochs[1] = 3;
+	log->epoch_starts[1] = 6;
+	struct fetch_part p = fetch_from(8, 3);
+	ck_assert_int_eq(p.status, STATUS_OK);
+	ck_assert(!p.diverges);
+	p = fetch_from(8, 1); /* epoch 1 ended at 6 here */
+	ck_assert_int_eq(p.status, STATUS_OK);
+	ck_assert(p.diverges);
+	ck_assert_int_eq(p.diverging_epoch, 1);
+	ck_assert_int_eq(p.diverging_end_offset, 6);
+	ck_assert_uint_eq(p.record_bytes, 0);
+	p = fetch_from(4, 2); /* there was no epoch 2 here */
+	ck_assert(p.diverges);
+	ck_assert_int_eq(p.diverging_epoch, 1);
+	p = fetch_from(4, 0); /* nothing is known of it */
+	ck_assert_int_eq(p.status, STATUS_OFFSET_OUT_OF_RANGE);
+	ck_assert(!p.diverges);
+	end(log);
+}
+END_TEST
+
 START_TEST(partition_new_leader_does_not_show_an_end_that_went_back)
 {
 	begin();
@@ -548,5 +640,6 @@ UNIT_MAIN("partition", partition_deletes_records_up_to_the_high_watermark,
 	partition_switched_to_commit_flushes_what_is_open, partition_that_loses_its_role_lets_everybody_go,
 	partition_stop_and_let_go, partition_checks_the_requests_leader_epoch,
 	partition_refuses_appends_on_a_full_disk_and_goes_on_reading, partition_refuses_unknown_acks,
+	partition_lists_segments_and_ends_of_epochs, partition_reader_whose_log_diverges_is_told_at_once,
 	partition_lists_offsets_below_the_high_watermark, partition_new_leader_does_not_show_an_end_that_went_back,
 	partition_high_watermark_is_cut_to_the_log)

@@ -278,6 +278,40 @@ START_TEST(partition_log_retention_by_size_and_by_log_start)
 }
 END_TEST
 
+START_TEST(partition_log_segment_starts_are_those_old_enough)
+{
+	struct log_fixture f;
+	int64_t starts[8];
+	fixture_init(&f);
+	int64_t wall = clock_wall_ms(f.env.clock);
+	f.settings.segment_bytes = 1000;
+	fixture_reopen(&f, false, 0);
+	ck_assert_uint_eq(partition_log_segment_starts(f.log, -1, starts, 8), 1); /* empty: its start is its end */
+	ck_assert_int_eq(starts[0], 0);
+	for (int i = 0; i < 3; i++) {
+		fixture_append(&f, 5, 150, t0); /* one to a segment */
+		manual_clock_advance_us(&f.clock, 1000 * 1000);
+	}
+	const int64_t all[] = {15, 10, 5, 0};
+	ck_assert_uint_eq(partition_log_segment_starts(f.log, -1, starts, 8), 4);
+	ck_assert_mem_eq(starts, all, sizeof(all));
+	ck_assert_uint_eq(partition_log_segment_starts(f.log, -1, starts, 2), 2);
+	ck_assert_int_eq(starts[1], 10);
+	ck_assert_uint_eq(partition_log_segment_starts(f.log, -2, starts, 8), 1);
+	ck_assert_int_eq(starts[0], 0);
+	ck_assert_uint_eq(partition_log_segment_starts(f.log, wall + 1000, starts, 8), 2); /* written at 0 and 1 s */
+	ck_assert_int_eq(starts[0], 5);
+	ck_assert_uint_eq(partition_log_segment_starts(f.log, wall - 1, starts, 8), 0);
+	ck_assert_uint_eq(partition_log_segment_starts(f.log, INT64_MAX, starts, 8), 4);
+	ck_assert_uint_eq(partition_log_segment_starts(f.log, -1, starts, 0), 0);
+	ck_assert_int_eq(partition_log_set_start_offset(f.log, 7), STATUS_OK);
+	ck_assert_uint_eq(partition_log_segment_starts(f.log, -2, starts, 8), 1);
+	ck_assert_int_eq(starts[0], 7);
+	fixture_run(&f);
+	fixture_fini(&f);
+}
+END_TEST
+
 START_TEST(partition_log_offset_for_time_finds_the_record)
 {
 	struct log_fixture f;
@@ -485,6 +519,6 @@ UNIT_MAIN("partition_log", partition_log_append_then_read_returns_the_bytes, par
 	partition_log_flush_moves_flushed_offset_and_tells, partition_log_rolls_by_size_and_time_and_reopens,
 	partition_log_truncate_cuts_whole_batches_and_goes_on, partition_log_truncate_takes_kafkas_other_files_along, partition_log_readers_of_what_is_cut_never_see_other_records,
 	partition_log_retention_trusts_the_brokers_clock, partition_log_retention_by_size_and_by_log_start,
-	partition_log_offset_for_time_finds_the_record, partition_log_append_stamps_time_and_refuses_what_cannot_fit,
+	partition_log_segment_starts_are_those_old_enough, partition_log_offset_for_time_finds_the_record, partition_log_append_stamps_time_and_refuses_what_cannot_fit,
 	partition_log_follower_takes_batches_as_they_are, partition_log_full_disk_is_an_answer,
 	partition_log_failed_fsync_fences_for_good, partition_log_any_failing_call_leaves_a_log_that_opens)
