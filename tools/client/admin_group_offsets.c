@@ -57,7 +57,7 @@ int correio_admin_group_offsets(struct correio_admin *a, const char *group, stru
 		.item_code = fetched_code,
 	};
 	struct admin_coordinator coordinator;
-	Correio__ResponseHeader *h;
+	Correio__ResponseHeader *h = NULL;
 	int code = admin_group_run(a, &g, &coordinator, &h, err);
 	if (code == CORREIO_OK)
 		*ret_offsets = take_offsets(h);
@@ -146,7 +146,7 @@ int correio_admin_set_group_offsets(struct correio_admin *a, const char *group, 
 		.call = {.request = &header, .expected = CORREIO__RESPONSE_HEADER__RESPONSE_COMMIT_OFFSETS, .what = "set offsets"},
 	};
 	struct admin_coordinator coordinator;
-	Correio__ResponseHeader *h;
+	Correio__ResponseHeader *h = NULL;
 	int code = admin_group_run(a, &g, &coordinator, &h, err);
 	if (code == CORREIO_OK) {
 		code = refusal(group, h->commit_offsets->topics, h->commit_offsets->n_topics, err);
@@ -189,7 +189,7 @@ int correio_admin_delete_group_offsets(struct correio_admin *a, const char *grou
 		.call = {.request = &header, .expected = CORREIO__RESPONSE_HEADER__RESPONSE_DELETE_OFFSETS, .what = "delete offsets"},
 	};
 	struct admin_coordinator coordinator;
-	Correio__ResponseHeader *h;
+	Correio__ResponseHeader *h = NULL;
 	int code = admin_group_run(a, &g, &coordinator, &h, err);
 	if (code == CORREIO_OK) {
 		code = refusal(group, h->delete_offsets->topics, h->delete_offsets->n_topics, err);

@@ -52,7 +52,7 @@ static int find_coordinator(struct correio_admin *a, const char *group, struct a
 			.repeatable = true},
 		.item_code = coordinator_code,
 	};
-	Correio__ResponseHeader *h;
+	Correio__ResponseHeader *h = NULL;
 	int code = admin_run(a, &g.call, &h, err);
 	if (code != CORREIO_OK)
 		return code;
@@ -77,7 +77,7 @@ static int run_once(struct correio_admin *a, const struct admin_group_call *g, s
 	if (connection == NULL)
 		return client_error_code(err, CORREIO_ERR_COORDINATOR_NOT_AVAILABLE, true,
 			"group %s: its coordinator's address '%s:%d' is not one", g->group, ret->host, (int)ret->port);
-	Correio__ResponseHeader *h;
+	Correio__ResponseHeader *h = NULL;
 	code = admin_run_on(a, connection, &g->call, &h, err);
 	if (code != CORREIO_OK)
 		return code;
@@ -145,7 +145,7 @@ static int list_of_broker(struct correio_admin *a, const struct correio_broker *
 	header.list_groups = &m;
 	const struct admin_call call = {
 		.request = &header, .expected = CORREIO__RESPONSE_HEADER__RESPONSE_LIST_GROUPS, .what = "list groups"};
-	Correio__ResponseHeader *h;
+	Correio__ResponseHeader *h = NULL;
 	struct client_connection *connection = client_cluster_apart(a->cluster, b->host, b->port);
 	if (connection == NULL)
 		return client_error_code(err, CORREIO_ERR_NO_BROKER, false, "broker %d has no address", (int)b->id);
@@ -331,7 +331,7 @@ int correio_admin_delete_group(struct correio_admin *a, const char *group, struc
 		.item_code = deleted_code,
 	};
 	struct admin_coordinator coordinator;
-	Correio__ResponseHeader *h;
+	Correio__ResponseHeader *h = NULL;
 	int code = admin_group_run(a, &g, &coordinator, &h, err);
 	if (code == CORREIO_OK)
 		admin_header_free(h);
