@@ -72,7 +72,7 @@ static void fill_partition(const struct kafka_call *c, const struct kafka_fetch_
 	p->partition_index = item->partition;
 	p->error_code = kafka_call_data_code(s, c->header.api_version >= FIRST_WITH_STORAGE_ERRORS);
 	p->high_watermark = -1;
-	p->aborted_transactions_count = -1;
+	p->aborted_transactions_count = s == STATUS_UNKNOWN_TOPIC_OR_PARTITION || s == STATUS_UNKNOWN_TOPIC_ID ? 0 : -1; /* as Kafka */
 	p->records = (struct kafka_records){.in_payload = true};
 	if (s == STATUS_OK)
 		fill_data(c, e, p);

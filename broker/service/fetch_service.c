@@ -256,7 +256,11 @@ static void offsets_entry_done(struct list_offsets_part *p)
 		e->status = s;
 		e->offset = p->offset;
 		e->timestamp = p->timestamp;
-		e->leader_epoch = p->by == LIST_OFFSETS_BY_EPOCH ? p->epoch : p->leader_epoch;
+		/* By time, the epoch is that of a record found. */
+		if (p->by == LIST_OFFSETS_BY_EPOCH)
+			e->leader_epoch = p->epoch;
+		else
+			e->leader_epoch = p->offset < 0 ? -1 : p->leader_epoch;
 		e->starts_count = p->starts_count;
 	} else {
 		fail_offsets(e, s, service_message_partition(r->arena, &p->tp, s));
