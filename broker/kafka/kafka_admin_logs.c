@@ -87,10 +87,10 @@ struct kafka_log_dirs {
 	struct log_sizes_request request;
 };
 
-/* Is the log among those asked for? None asked: all are. */
+/* Is the log among those asked for? Null: all are; an empty list: none is. */
 static bool asked_for(const struct kafka_describe_log_dirs_request *m, const struct topic_partition *tp)
 {
-	if (m->topics == NULL)
+	if (m->topics_count < 0)
 		return true;
 	for (int32_t i = 0; i < m->topics_count; i++) {
 		const struct kafka_describe_log_dirs_request_topic *t = &m->topics[i];

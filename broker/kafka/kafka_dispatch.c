@@ -37,7 +37,7 @@ static const struct kafka_method methods[] = {
 	{KAFKA_API_describe_configs, 0, 4, 64 * MIB, kafka_admin_describe_configs},
 	{KAFKA_API_alter_configs, 0, 2, 64 * MIB, kafka_admin_alter_configs},
 	{KAFKA_API_incremental_alter_configs, 0, 1, 64 * MIB, kafka_admin_incremental_alter_configs},
-	{KAFKA_API_describe_log_dirs, 1, 4, 64 * MIB, kafka_admin_describe_log_dirs},
+	{KAFKA_API_describe_log_dirs, 0, 4, 64 * MIB, kafka_admin_describe_log_dirs},
 	{KAFKA_API_create_partitions, 0, 3, 4 * MIB, kafka_admin_create_partitions},
 	{KAFKA_API_delete_groups, 0, 2, 16 * MIB, kafka_groups_delete},
 	{KAFKA_API_offset_delete, 0, 0, 16 * MIB, kafka_groups_offset_delete},
