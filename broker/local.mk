@@ -14,7 +14,7 @@ broker_correio_broker_SOURCES = broker/main.c \
 # Order: fronts first, base last (static libraries resolve left to right).
 BROKER_LIBS = libadmin.a libkafka.a libnative.a libservice.a libcoordinator.a libcontroller.a libreplica.a libcluster.a libstorage.a libzk.a libnet.a \
 	libwire.a libruntime.a libproto.a libconfig.a libbase.a
-SYSTEM_LIBS = $(EVENT_LIBS) $(PROTOBUF_C_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(LZ4_LIBS) $(ZSTD_LIBS) $(SNAPPY_LIBS) \
+SYSTEM_LIBS = $(EVENT_LIBS) $(PROTOBUF_C_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(LZ4_LIBS) $(ZSTD_LIBS) $(SNAPPY_LIBS) $(PCRE2_LIBS) \
 	$(ZOOKEEPER_LIBS) $(ISAL_LIBS) $(OPENSSL_LIBS) -lm
 broker_correio_broker_LDADD = $(BROKER_LIBS) $(SYSTEM_LIBS)
 EXTRA_DIST += broker/README.md broker/wire/README.md broker/service/README.md broker/native/README.md broker/admin/README.md proto/README.md

@@ -200,6 +200,42 @@ static void check_zookeeper(struct settings_loader *l, bool standalone)
 		settings_loader_error(l, "zookeeper.digest", "zookeeper.digest: must be user:password");
 }
 
+static void check_between(struct settings_loader *l, const char *key, int32_t value, int32_t least, int32_t most)
+{
+	if (value < least || value > most)
+		settings_loader_error(l, key, "%s=%d: must be from %d to %d, as the .min. and .max. settings beside it say", key, value,
+			least, most);
+}
+
+static bool is_assignor(struct slice name)
+{
+	static const char *const known[] = {"uniform", "range", "org.apache.kafka.coordinator.group.assignor.UniformAssignor",
+		"org.apache.kafka.coordinator.group.assignor.RangeAssignor"};
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (slice_equal(name, slice_of_str(known[i])))
+			return true;
+	return false;
+}
+
+static void check_consumer_groups(struct settings_loader *l)
+{
+	const struct settings *s = l->s;
+	const char *at = s->group_consumer_assignors;
+	struct slice item;
+	size_t count = 0;
+	for (; config_list_next(&at, &item); count++)
+		if (!is_assignor(item))
+			settings_loader_error(l, "group.consumer.assignors",
+				"group.consumer.assignors: \"%.*s\" is not an assignor; uniform and range are",
+				(int)(item.n < 120 ? item.n : 120), (const char *)item.p);
+	if (count == 0)
+		settings_loader_error(l, "group.consumer.assignors", "group.consumer.assignors: uniform, range or both are needed");
+	check_between(l, "group.consumer.session.timeout.ms", s->group_consumer_session_timeout_ms,
+		s->group_consumer_min_session_timeout_ms, s->group_consumer_max_session_timeout_ms);
+	check_between(l, "group.consumer.heartbeat.interval.ms", s->group_consumer_heartbeat_interval_ms,
+		s->group_consumer_min_heartbeat_interval_ms, s->group_consumer_max_heartbeat_interval_ms);
+}
+
 void settings_check(struct settings_loader *l, bool standalone)
 {
 	check_roles(l);
@@ -214,4 +250,5 @@ void settings_check(struct settings_loader *l, bool standalone)
 		settings_loader_warning(l, "message.max.bytes",
 			"message.max.bytes=%d: no batch that large can arrive, since socket.request.max.bytes is %d",
 			s->message_max_bytes, s->socket_request_max_bytes);
+	check_consumer_groups(l);
 }

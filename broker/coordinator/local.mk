@@ -24,6 +24,7 @@ libcoordinator_a_SOURCES = \
 	broker/coordinator/group_timers.c \
 	broker/coordinator/group_records.c broker/coordinator/group_records.h \
 	broker/coordinator/partition_set.c broker/coordinator/partition_set.h \
+	broker/coordinator/topic_regex.c broker/coordinator/topic_regex.h \
 	broker/coordinator/consumer_assignor.c broker/coordinator/consumer_assignor.h \
 	broker/coordinator/consumer_group.c broker/coordinator/consumer_group.h broker/coordinator/consumer_group_internal.h \
 	broker/coordinator/consumer_group_heartbeat.c \

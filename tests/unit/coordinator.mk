@@ -16,15 +16,6 @@ tests_unit_test_group_coordinator_crash_LDADD = libsimulation.a $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_group_adoption
 tests_unit_test_group_adoption_SOURCES = tests/unit/test_group_adoption.c $(COORDINATOR_FIXTURE)
 tests_unit_test_group_adoption_LDADD = libsimulation.a $(UNIT_LIBS)
-
-UNIT_TESTS += tests/unit/test_consumer_assignor
-tests_unit_test_consumer_assignor_SOURCES = tests/unit/test_consumer_assignor.c tests/unit/unit.h
-tests_unit_test_consumer_assignor_LDADD = $(COORDINATOR_TEST_LIBS)
-
-check_PROGRAMS += tests/simulation/test_consumer_groups
-TESTS += tests/simulation/test_consumer_groups
-tests_simulation_test_consumer_groups_SOURCES = tests/simulation/test_consumer_groups.c
-tests_simulation_test_consumer_groups_LDADD = libcoordinator.a libwire.a libbase.a $(ISAL_LIBS) -lm
 UNIT_TESTS += tests/unit/test_group_threads
 tests_unit_test_group_threads_SOURCES = tests/unit/test_group_threads.c tests/unit/unit.h
 tests_unit_test_group_threads_LDADD = $(UNIT_LIBS)

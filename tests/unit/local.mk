@@ -14,4 +14,5 @@ include tests/unit/service.mk
 include tests/unit/tools.mk
 include tests/unit/kafka.mk
 include tests/unit/coordinator.mk
+include tests/unit/consumer_groups.mk
 include tests/unit/group.mk
