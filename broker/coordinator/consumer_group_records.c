@@ -379,5 +379,5 @@ bool consumer_group_records_loaded(struct consumer_group *g, int64_t now_ms)
 			consumer_group_deadline(g, m->rebalance_deadline_ms);
 		}
 	}
-	return g->has_epoch || g->members != NULL;
+	return g->has_epoch;
 }

@@ -14,6 +14,6 @@ MUST_CHECK enum status consumer_group_records_export(struct consumer_group *g, s
 
 /* Of a new group, while its partition is loaded; records of other kinds are not for it. */
 void consumer_group_records_replay(struct consumer_group *g, const struct group_record_view *v);
-/* All has been replayed: sessions begin. False: nothing is left of the group. */
+/* All has been replayed: sessions begin. False: the group itself is not there, and what is left of it means nothing. */
 MUST_CHECK bool consumer_group_records_loaded(struct consumer_group *g, int64_t now_ms);
 #endif

@@ -77,6 +77,8 @@ static void entry_free(struct group_entry *e)
 	expect(e->gone && e->held == 0);
 	if (e->type != NULL)
 		e->type->free(e);
+	if (e->consumer != NULL) /* it was being loaded */
+		group_coordinator_consumer.free(e);
 	group_offsets_fini(&e->offsets);
 	free((uint8_t *)(uintptr_t)e->loaded.p);
 	e->magic = 0;
@@ -275,6 +277,7 @@ struct group_coordinator *group_coordinator_new(const struct group_coordinator_o
 		.initial_rebalance_delay_ms = o->settings->group_initial_rebalance_delay_ms,
 		.size_max = o->settings->group_max_size,
 	};
+	group_coordinator_topics_settings(c);
 	random_seed_system(&c->random);
 	arena_init(&c->scratch, GROUP_SCRATCH_BYTES_MAX);
 	c->watcher = (struct partition_watcher){
@@ -350,12 +353,6 @@ void group_coordinator_answer_full(struct group_request *r)
 	group_coordinator_answer(r, STATUS_UNKNOWN_SERVER_ERROR);
 }
 
-static void unsupported(struct group_partition *gp, struct group_request *r)
-{
-	(void)gp;
-	group_coordinator_answer(r, STATUS_UNSUPPORTED_VERSION);
-}
-
 /* One row per kind. names: may the group's name be empty? Kafka: GroupCoordinator.isValidGroupId. */
 static const struct {
 	void (*handle)(struct group_partition *gp, struct group_request *r);
@@ -371,8 +368,8 @@ static const struct {
 	[GROUP_REQUEST_DELETE_OFFSETS] = {group_coordinator_delete_offsets, false, true},
 	[GROUP_REQUEST_DESCRIBE] = {group_coordinator_describe, true, false},
 	[GROUP_REQUEST_DELETE] = {group_coordinator_delete, true, true},
-	[GROUP_REQUEST_CONSUMER_HEARTBEAT] = {unsupported, false, true},
-	[GROUP_REQUEST_CONSUMER_DESCRIBE] = {unsupported, true, false},
+	[GROUP_REQUEST_CONSUMER_HEARTBEAT] = {group_coordinator_consumer_heartbeat, false, true},
+	[GROUP_REQUEST_CONSUMER_DESCRIBE] = {group_coordinator_consumer_describe, true, false},
 };
 
 /* While the partition is being loaded nobody is known yet. Kafka: handleHeartbeat, handleSyncGroup. */

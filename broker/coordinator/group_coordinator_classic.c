@@ -230,6 +230,8 @@ static struct group_entry *classic_entry(struct group_partition *gp, struct grou
 	if (e == NULL && make) {
 		e = group_coordinator_add(gp, r->group_id);
 		group_coordinator_classic_init(e);
+	} else if (e != NULL && make && e->type == &group_coordinator_consumer && group_coordinator_consumer_give_up(e)) {
+		group_coordinator_classic_init(e);
 	}
 	if (e != NULL && e->type == &group_coordinator_classic)
 		return e;

@@ -3,12 +3,15 @@
  *   group_coordinator.c           life, partitions led and lost, requests in and answers out, groups by name, their timers
  *   group_coordinator_load.c      from the log into memory
  *   group_coordinator_classic.c   groups of the classic protocol
+ *   group_coordinator_consumer.c  groups of the consumer protocol (KIP-848)
+ *   group_coordinator_topics.c    what those see of the cluster's topics
  *   group_coordinator_offsets.c   commits and fetches
  *   group_coordinator_removal.c   tombstones: deletions by request, by expiry, by the end of a topic
  *   group_coordinator_answers.c   what goes into a request's arena */
 #ifndef COORDINATOR_GROUP_COORDINATOR_INTERNAL_H
 #define COORDINATOR_GROUP_COORDINATOR_INTERNAL_H
 
+#include "coordinator/consumer_group.h"
 #include "coordinator/group.h"
 #include "coordinator/group_coordinator.h"
 #include "coordinator/group_log.h"
@@ -56,12 +59,24 @@ struct group_type {
 };
 enum { GROUP_TOMBSTONES_MAX = 16 };
 
+/* A group of type consumer, and whoever waits for its writes. */
+struct group_consumer {
+	struct consumer_group *machine;
+	struct consumer_group_owner owner;
+	struct group_request *waiting; /* in the order they came */
+	uintptr_t write_number;        /* of the write under way, or the last */
+	unsigned writes;               /* batches of it under way */
+	enum status write_status;      /* the first that went wrong */
+	bool classic_in_log;           /* it was a classic group whose record is still there */
+};
+
 /* A group in memory. */
 struct group_entry {
 	unsigned magic;
 	const struct group_type *type;
 	struct group_partition *partition;
 	struct group *classic; /* of type classic */
+	struct group_consumer *consumer; /* of type consumer, or while loading */
 	struct group_owner owner;
 	struct group_write persist; /* its record on the way to the log */
 	struct group_offsets offsets;
@@ -105,11 +120,14 @@ struct group_coordinator {
 	unsigned magic;
 	struct group_coordinator_options options;
 	struct group_settings group_settings;
+	struct consumer_group_settings consumer_settings;
 	struct random random;
 	struct arena scratch; /* of one step: records being encoded or decoded */
 	struct partition_watcher watcher;
 	struct cluster_image_watcher image_watcher;
 	struct cluster_image *image; /* the one seen last */
+	uint64_t topics_version;     /* of the topics of the image below; 0: not computed */
+	int64_t topics_image_version;
 	struct group_partition **partitions; /* by number; NULL: never led */
 	int32_t partition_count;
 	struct group_load *loads; /* every one whose memory is held, those given up too */
@@ -163,6 +181,22 @@ void group_coordinator_sync(struct group_partition *gp, struct group_request *r)
 void group_coordinator_heartbeat(struct group_partition *gp, struct group_request *r);
 void group_coordinator_leave(struct group_partition *gp, struct group_request *r);
 void group_coordinator_describe(struct group_partition *gp, struct group_request *r);
+
+/* --- group_coordinator_consumer.c --- */
+extern const struct group_type group_coordinator_consumer;
+void group_coordinator_consumer_heartbeat(struct group_partition *gp, struct group_request *r);
+void group_coordinator_consumer_describe(struct group_partition *gp, struct group_request *r);
+/* While loading: a record of one of its kinds. */
+void group_coordinator_consumer_replay(struct group_entry *e, const struct group_record_view *v);
+/* After loading: is it a group of this type? Otherwise nothing of that is left. */
+MUST_CHECK bool group_coordinator_consumer_loaded(struct group_entry *e);
+/* An empty group that a classic member joins: its records become tombstones, and the entry has no type any more. False: it is not
+ * empty. */
+MUST_CHECK bool group_coordinator_consumer_give_up(struct group_entry *e);
+
+/* --- group_coordinator_topics.c --- */
+extern const struct consumer_group_callbacks group_coordinator_topics;
+void group_coordinator_topics_settings(struct group_coordinator *c);
 
 /* --- group_coordinator_answers.c: false when the arena is full --- */
 MUST_CHECK bool group_coordinator_text(struct arena *a, struct slice s, const char **ret_text);

@@ -169,6 +169,15 @@ static void apply_group(struct group_partition *gp, const struct record *r, cons
 	e->loaded = slice_of(copy, r->value.n);
 }
 
+/* Of a group that is nowhere else yet, tombstones alone say nothing. */
+static void apply_consumer_group(struct group_partition *gp, const struct group_record_view *view)
+{
+	const char *name = group_records_group_of(view);
+	struct group_entry *e = view->value == NULL ? group_coordinator_find(gp, name) : entry_of(gp, name);
+	if (e != NULL)
+		group_coordinator_consumer_replay(e, view);
+}
+
 static void apply_record(struct group_load *l, const struct record_batch *b, const struct record *r)
 {
 	struct group_partition *gp = l->gp;
@@ -183,6 +192,8 @@ static void apply_record(struct group_load *l, const struct record_batch *b, con
 		apply_offset(gp, b, r, &view);
 	else if (s == STATUS_OK && view.kind == GROUP_RECORD_GROUP)
 		apply_group(gp, r, &view);
+	else if (s == STATUS_OK && group_records_group_of(&view)[0] != '\0')
+		apply_consumer_group(gp, &view);
 	else
 		l->skipped++; /* of a kind or version nobody here knows, or not meant for us */
 	if (s != STATUS_OK && s != STATUS_NOT_FOUND)
@@ -336,6 +347,11 @@ static void import(struct group_load *l, struct group_entry *e)
 	struct group_record_view view;
 	/* The key is of no interest here: any group's will do. */
 	static const uint8_t key[] = {0, 2, 0, 0};
+	if (group_coordinator_consumer_loaded(e)) {
+		free((uint8_t *)(uintptr_t)e->loaded.p); /* of the time when it was a classic one */
+		e->loaded = slice_of(NULL, 0);
+		return;
+	}
 	if (e->loaded.p == NULL && e->offsets.slots == 0 && e->held == 0) {
 		group_coordinator_drop(e, STATUS_NOT_COORDINATOR); /* all of it has been deleted */
 		return;

@@ -9,9 +9,11 @@ libcoordinator_a_SOURCES = \
 	broker/coordinator/group_coordinator_internal.h \
 	broker/coordinator/group_coordinator_answers.c \
 	broker/coordinator/group_coordinator_classic.c \
+	broker/coordinator/group_coordinator_consumer.c \
 	broker/coordinator/group_coordinator_load.c \
 	broker/coordinator/group_coordinator_offsets.c \
 	broker/coordinator/group_coordinator_removal.c \
+	broker/coordinator/group_coordinator_topics.c \
 	broker/coordinator/group_join.c \
 	broker/coordinator/group_log.c broker/coordinator/group_log.h \
 	broker/coordinator/group_member.c \

@@ -229,6 +229,8 @@ static void move_coordinator(struct world *w)
 		replay(w, i);
 	if (!consumer_group_records_loaded(w->group, w->now_ms)) {
 		HOLDS(w, w->told_epoch == 0);
+		consumer_group_free(w->group);
+		w->group = consumer_group_new("g", &w->owner);
 	}
 	struct consumer_group_description d;
 	consumer_group_describe(w->group, &d);
