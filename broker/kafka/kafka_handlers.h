@@ -35,6 +35,9 @@ void kafka_groups_join(struct kafka_call *c);
 void kafka_groups_sync(struct kafka_call *c);
 void kafka_groups_heartbeat(struct kafka_call *c);
 void kafka_groups_leave(struct kafka_call *c);
+/* kafka_groups_consumer.c */
+void kafka_groups_consumer_heartbeat(struct kafka_call *c);
+void kafka_groups_consumer_describe(struct kafka_call *c);
 /* kafka_groups_offsets.c */
 void kafka_groups_offset_commit(struct kafka_call *c);
 void kafka_groups_offset_fetch(struct kafka_call *c);

@@ -13,6 +13,7 @@ libkafka_a_SOURCES = \
 	broker/kafka/kafka_dispatch.c broker/kafka/kafka_dispatch.h \
 	broker/kafka/kafka_groups.c broker/kafka/kafka_groups.h \
 	broker/kafka/kafka_groups_admin.c \
+	broker/kafka/kafka_groups_consumer.c \
 	broker/kafka/kafka_groups_members.c \
 	broker/kafka/kafka_groups_offsets.c \
 	broker/kafka/kafka_fetch.h \
