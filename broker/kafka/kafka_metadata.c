@@ -218,7 +218,7 @@ static bool collect_names(struct kafka_call *c, struct kafka_metadata *d)
 	for (size_t i = 0; i < count; i++) {
 		const struct kafka_metadata_request_topic *t = &m->topics[i];
 		const char *name = t->name;
-		if (name == NULL) {
+		if (name == NULL || !uuid_is_zero(&t->topic_id)) { /* Java leaves the name empty */
 			const struct image_topic *by_id = cluster_image_topic_by_id(service_loop_image(c->service), &t->topic_id);
 			if (by_id == NULL) {
 				d->unknown[d->unknown_count++] = t;
