@@ -156,7 +156,7 @@ CLIENTS = [
            assignors=RDKAFKA),
     client("confluent-2.16", lambda: pypi_python("confluent_driver.py", "confluent", "confluent-kafka==2.16.1"), assignors=RDKAFKA),
     client("librdkafka", rdkafka_c, lacks="consumer-protocol", assignors=RDKAFKA),
-    client("librdkafka-0.10.0", rdkafka_c, OLD_RDKAFKA, assignors=RDKAFKA),
+    client("librdkafka-0.10.0", rdkafka_c, OLD_RDKAFKA, lacks="consumer-protocol", assignors=RDKAFKA),
     client("librdkafka-0.9", rdkafka_c, OLDER_RDKAFKA, ("none", "gzip", "snappy"),
            lacks=OLD_PROTOCOL + ADMIN + "timestamps describe_cluster mixed-group", needs="old-versions"),
     client("kcat", lambda: debian_python("kcat_driver.py"),
