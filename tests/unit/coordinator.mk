@@ -20,3 +20,6 @@ UNIT_TESTS += tests/unit/test_group_threads
 tests_unit_test_group_threads_SOURCES = tests/unit/test_group_threads.c tests/unit/unit.h
 tests_unit_test_group_threads_LDADD = $(UNIT_LIBS)
 THREADED_TESTS += tests/unit/test_group_threads
+UNIT_TESTS += tests/unit/test_group_coordinator_load
+tests_unit_test_group_coordinator_load_SOURCES = tests/unit/test_group_coordinator_load.c $(COORDINATOR_FIXTURE)
+tests_unit_test_group_coordinator_load_LDADD = libsimulation.a $(UNIT_LIBS)
