@@ -167,6 +167,29 @@ enum status zk_schema_cluster_id_decode(struct slice data, char **ret_cluster_id
 	return STATUS_OK;
 }
 
+char *zk_schema_producer_id_block_encode(const struct zk_schema_producer_id_block *b)
+{
+	expect(b->broker_id >= 0 && b->first >= 0 && b->last >= b->first);
+	return check_asprintf("{\"version\":1,\"broker\":%d,\"block_start\":\"%lld\",\"block_end\":\"%lld\"}", b->broker_id,
+		(long long)b->first, (long long)b->last);
+}
+
+enum status zk_schema_producer_id_block_decode(struct slice data, struct zk_schema_producer_id_block *ret_block,
+	struct failure *ret_failure)
+{
+	struct schema_reader r;
+	struct zk_schema_producer_id_block b;
+	zk_schema_reader_open(&r, ZK_SCHEMA_PRODUCER_ID_BLOCK, data, ret_failure);
+	b.broker_id = zk_schema_reader_i32(&r, "broker", SCHEMA_OPTIONAL, -1);
+	b.first = zk_schema_reader_i64(&r, "block_start", SCHEMA_REQUIRED, -1);
+	b.last = zk_schema_reader_i64(&r, "block_end", SCHEMA_REQUIRED, -1);
+	if (zk_schema_reader_ok(&r) && (b.first < 0 || b.last < b.first))
+		zk_schema_reader_fail(&r, "holds an impossible block of producer ids");
+	TRY(zk_schema_reader_close(&r));
+	*ret_block = b;
+	return STATUS_OK;
+}
+
 char *zk_schema_feature_encode(void)
 {
 	return check_strdup("{\"features\":{},\"version\":2,\"status\":1}");

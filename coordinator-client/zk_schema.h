@@ -156,6 +156,16 @@ MUST_CHECK enum status zk_schema_config_change_decode(const char *path, struct s
 /* The number of a sequential node's name ("config_change_0000000012" -> 12). */
 MUST_CHECK enum status zk_schema_sequence_parse(const char *name, const char *prefix, int64_t *ret_sequence);
 
+/* /latest_producer_id_block {"version":1,"broker":1,"block_start":"2000","block_end":"2999"}: the last one taken. */
+enum { ZK_SCHEMA_PRODUCER_ID_BLOCK_SIZE = 1000 };
+struct zk_schema_producer_id_block {
+	int32_t broker_id;
+	int64_t first, last;
+};
+char *zk_schema_producer_id_block_encode(const struct zk_schema_producer_id_block *b);
+MUST_CHECK enum status zk_schema_producer_id_block_decode(struct slice data, struct zk_schema_producer_id_block *ret_block,
+	struct failure *ret_failure);
+
 /* /feature {"features":{},"version":2,"status":1} */
 char *zk_schema_feature_encode(void);
 

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libcoordinator.a
 libcoordinator_a_CFLAGS = $(AM_CFLAGS)
 libcoordinator_a_SOURCES = \
+	broker/coordinator/producer_ids.c broker/coordinator/producer_ids.h \
 	broker/coordinator/group.c broker/coordinator/group.h broker/coordinator/group_internal.h \
 	broker/coordinator/group_request.h \
 	broker/coordinator/group_candidates.c \

@@ -22,3 +22,7 @@ tests_unit_test_zk_standalone_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/zk_fixture.sh
 
 THREADED_TESTS += tests/unit/test_zk_session tests/unit/test_zk_client
+UNIT_TESTS += tests/unit/test_producer_ids
+tests_unit_test_producer_ids_SOURCES = tests/unit/test_producer_ids.c tests/unit/zk_manual.h tests/unit/unit.h
+tests_unit_test_producer_ids_LDADD = libcoordinator.a libzk.a libconfig.a libbase.a $(JANSSON_LIBS) $(ISAL_LIBS) $(OPENSSL_LIBS) \
+	$(CHECK_LIBS) -lm
