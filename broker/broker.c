@@ -5,6 +5,7 @@
 #include "broker_controller.h"
 #include "broker_notify.h"
 #include "coordinator/group_coordinator.h"
+#include "coordinator/producer_ids.h"
 #include "service/group_lag.h"
 #include "service/metadata_service.h"
 
@@ -299,6 +300,7 @@ static void free_fronts(struct broker *b)
 	free(b->coordinators);
 	free(b->hurries);
 	admin_service_free(b->admin);
+	producer_ids_free(b->producer_ids);
 }
 
 static void free_coordination(struct broker *b)

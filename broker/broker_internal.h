@@ -21,6 +21,7 @@
 struct broker_controller;
 struct event;
 struct group_coordinator;
+struct producer_ids;
 
 /* How far the start has come; each step begins when the one before has answered. On the cluster loop:
  *   CONNECTING -> IDENTIFYING -> CONFIGURING -> LOADING -> HOSTING -> REGISTERING -> SERVING
@@ -81,6 +82,7 @@ struct broker {
 
 	/* Services and fronts */
 	struct admin_service *admin;
+	struct producer_ids *producer_ids;       /* cluster loop */
 	struct group_coordinator **coordinators; /* one per loop */
 	struct service_loop **services;          /* one per loop */
 	struct group_lag *lag;

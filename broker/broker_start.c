@@ -6,6 +6,7 @@
 #include "broker_controller.h"
 #include "broker_probe.h"
 #include "coordinator/group_coordinator.h"
+#include "coordinator/producer_ids.h"
 #include "service/group_lag.h"
 
 enum { CONNECT_WARN_US = 2 * 1000 * 1000 };
@@ -254,6 +255,7 @@ static void make_services(struct broker *b)
 {
 	struct admin_service_options admin = {.zk = b->zk, .scheduler = b->cluster, .settings = b->settings};
 	b->admin = admin_service_new(&admin);
+	b->producer_ids = producer_ids_new(b->zk, b->broker_id);
 	b->services = check_calloc((size_t)b->loop_count, sizeof(struct service_loop *));
 	for (int i = 0; i < b->loop_count; i++) {
 		struct service_loop_options o = {
@@ -265,6 +267,7 @@ static void make_services(struct broker *b)
 			.settings = b->settings,
 			.admin = b->admin,
 			.logs = b->logs,
+			.producer_ids = b->producer_ids,
 			.background = blocking_pool_background(b->pool),
 			.broker_id = b->broker_id,
 		};
@@ -407,6 +410,7 @@ static void identified(void *arg, const struct failure *f, const char *cluster_i
 		return;
 	}
 	diag_info("identity", "cluster=%s broker=%d", b->cluster_id, b->broker_id);
+	producer_ids_start(b->producer_ids);
 	broker_move(b, BROKER_CONFIGURING);
 	cluster_state_load_configs(b->state, b->zk, configured, b);
 }

@@ -6,6 +6,7 @@
 #include "broker_controller.h"
 #include "broker_notify.h"
 #include "coordinator/group_coordinator.h"
+#include "coordinator/producer_ids.h"
 
 #include <unistd.h>
 
@@ -56,6 +57,8 @@ static void session_closed(void *arg)
 
 static void close_session(struct broker *b)
 {
+	if (b->producer_ids != NULL)
+		producer_ids_stop(b->producer_ids);
 	if (b->zk == NULL)
 		session_closed(b);
 	else

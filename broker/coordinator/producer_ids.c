@@ -176,6 +176,12 @@ void producer_ids_start(struct producer_ids *p)
 	claim(p);
 }
 
+struct scheduler *producer_ids_scheduler(const struct producer_ids *p)
+{
+	CHECK_MAGIC(producer_ids, p);
+	return p->scheduler;
+}
+
 int64_t producer_ids_left(const struct producer_ids *p)
 {
 	return left(&p->present) + left(&p->prefetched);

@@ -16,6 +16,8 @@ void producer_ids_start(struct producer_ids *p);
 /* Asks ZooKeeper for nothing any more. */
 void producer_ids_stop(struct producer_ids *p);
 
+/* Any thread. */
+struct scheduler *producer_ids_scheduler(const struct producer_ids *p);
 /* STATUS_COORDINATOR_LOAD_IN_PROGRESS: there is none at hand; another block is on its way. */
 MUST_CHECK enum status producer_ids_next(struct producer_ids *p, int64_t *ret_producer_id);
 

@@ -41,6 +41,8 @@ static const struct kafka_method methods[] = {
 	{KAFKA_API_create_partitions, 0, 3, 4 * MIB, kafka_admin_create_partitions},
 	{KAFKA_API_delete_groups, 0, 2, 16 * MIB, kafka_groups_delete},
 	{KAFKA_API_offset_delete, 0, 0, 16 * MIB, kafka_groups_offset_delete},
+	{KAFKA_API_init_producer_id, 0, 5, 16 * KIB, kafka_producers_init_producer_id},
+	{KAFKA_API_describe_producers, 0, 0, 16 * MIB, kafka_producers_describe},
 	{KAFKA_API_describe_cluster, 0, 1, 1 * MIB, kafka_metadata_describe_cluster},
 	{KAFKA_API_consumer_group_heartbeat, 0, 1, 16 * MIB, kafka_groups_consumer_heartbeat},
 	{KAFKA_API_consumer_group_describe, 0, 1, 64 * MIB, kafka_groups_consumer_describe},

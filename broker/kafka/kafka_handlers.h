@@ -28,6 +28,9 @@ void kafka_admin_describe_configs(struct kafka_call *c);
 /* kafka_admin_alter_configs.c */
 void kafka_admin_alter_configs(struct kafka_call *c);
 void kafka_admin_incremental_alter_configs(struct kafka_call *c);
+/* kafka_producers.c */
+void kafka_producers_init_producer_id(struct kafka_call *c);
+void kafka_producers_describe(struct kafka_call *c);
 /* Codes of where a value comes from (Kafka: ConfigSource). */
 int8_t kafka_admin_config_source(enum config_source source);
 /* kafka_groups_members.c */

@@ -650,6 +650,15 @@ void partition_delete_records(struct partition *p, struct delete_records_part *p
 	replica_parts_answer_delete_records(part, p->env->scheduler, delete_records(p, part));
 }
 
+void partition_describe_producers(struct partition *p, struct describe_producers_part *part)
+{
+	check(p);
+	enum status s = check_leader(p, -1);
+	if (s == STATUS_OK)
+		part->producers = partition_log_list_producers(p->log, &part->count);
+	replica_parts_answer_describe_producers(part, p->env->scheduler, s);
+}
+
 /* --- facts and upkeep --------------------------------------------------------------------------------------------------------- */
 
 const char *partition_topic(const struct partition *p)

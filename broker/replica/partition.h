@@ -62,6 +62,7 @@ void partition_read(struct partition *p, struct fetch_part *part);
 void partition_wait(struct partition *p, struct fetch_part *part);
 /* Ends the wait of a part whose partition is no longer hosted; harmless otherwise. */
 void partition_unwait(struct fetch_waiter *w);
+void partition_describe_producers(struct partition *p, struct describe_producers_part *part);
 void partition_list_offsets(struct partition *p, struct list_offsets_part *part);
 
 /* Records before the part's offset go: the log's start moves, and segments before it go at once. Kafka:

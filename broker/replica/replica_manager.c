@@ -411,6 +411,31 @@ void replica_manager_list_offsets(struct replica_manager *owner, struct list_off
 		scheduler_post(owner->scheduler, &part->task);
 }
 
+static void describe_producers_here(struct task *t)
+{
+	struct describe_producers_part *part = CONTAINER_OF(t, struct describe_producers_part, task);
+	struct replica_manager *m = part->owner;
+	check(m);
+	struct partition *p = serving(m, &part->tp);
+	if (p != NULL)
+		partition_describe_producers(p, part);
+	else
+		replica_parts_answer_describe_producers(part, m->scheduler, absent(m));
+}
+
+void replica_manager_describe_producers(struct replica_manager *owner, struct describe_producers_part *part)
+{
+	CHECK_MAGIC(replica_manager, owner);
+	expect_on_loop(part->home);
+	expect(part->done != NULL && part->producers == NULL);
+	part->owner = owner;
+	task_init(&part->task, "describe_producers", describe_producers_here);
+	if (part->home == owner->scheduler)
+		describe_producers_here(&part->task);
+	else
+		scheduler_post(owner->scheduler, &part->task);
+}
+
 void replica_manager_read(struct replica_manager *owner, struct fetch_part *part)
 {
 	check(owner);

@@ -57,6 +57,8 @@ void replica_manager_list_offsets(struct replica_manager *owner, struct list_off
 void replica_manager_delete_records(struct replica_manager *owner, struct delete_records_part *part);
 /* From part->home: each hosted log. */
 void replica_manager_log_sizes(struct replica_manager *owner, struct log_sizes_part *part);
+/* From part->home. */
+void replica_manager_describe_producers(struct replica_manager *owner, struct describe_producers_part *part);
 
 void replica_manager_collect(struct replica_manager *m, struct checkpoint_part *part);
 /* Refuses new work, answers whoever waits with NOT_LEADER_OR_FOLLOWER, syncs and closes every log; part then holds the last

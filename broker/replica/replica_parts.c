@@ -14,6 +14,13 @@ static void list_offsets_back(struct task *t)
 	p->done(p);
 }
 
+static void describe_producers_back(struct task *t)
+{
+	struct describe_producers_part *p = CONTAINER_OF(t, struct describe_producers_part, task);
+	expect_on_loop(p->home);
+	p->done(p);
+}
+
 static void checkpoint_back(struct task *t)
 {
 	struct checkpoint_part *p = CONTAINER_OF(t, struct checkpoint_part, task);
@@ -47,6 +54,18 @@ void replica_parts_answer_list_offsets(struct list_offsets_part *p, struct sched
 		return;
 	}
 	task_init(&p->task, "list_offsets_back", list_offsets_back);
+	scheduler_post(p->home, &p->task);
+}
+
+void replica_parts_answer_describe_producers(struct describe_producers_part *p, struct scheduler *owner, enum status s)
+{
+	p->status = s;
+	expect(s == STATUS_OK || p->producers == NULL);
+	if (p->home == owner) {
+		p->done(p);
+		return;
+	}
+	task_init(&p->task, "describe_producers_back", describe_producers_back);
 	scheduler_post(p->home, &p->task);
 }
 

@@ -104,6 +104,21 @@ struct log_sizes_part {
 	struct task task;
 };
 
+/* What a leader knows of a partition's idempotent producers. */
+struct describe_producers_part {
+	struct scheduler *home;
+	struct topic_partition tp;
+
+	enum status status; /* as in fetch_part */
+	struct producer_info *producers; /* malloc'ed for the asker, NULL if none */
+	size_t count;
+	void (*done)(struct describe_producers_part *p);
+	void *arg;
+
+	struct replica_manager *owner;
+	struct task task;
+};
+
 /* Numbers of every replica hosted, for the checkpoint files. */
 struct checkpoint_part {
 	struct scheduler *home;
@@ -120,6 +135,7 @@ struct checkpoint_part {
 /* For replica/ only: answers a part, on the owner loop. posted: never within the present call, also when home is the owner. */
 void replica_parts_answer_produce(struct produce_part *p, struct scheduler *owner, enum status s, bool posted);
 void replica_parts_answer_list_offsets(struct list_offsets_part *p, struct scheduler *owner, enum status s);
+void replica_parts_answer_describe_producers(struct describe_producers_part *p, struct scheduler *owner, enum status s);
 void replica_parts_answer_checkpoint(struct checkpoint_part *p, struct scheduler *owner);
 void replica_parts_answer_delete_records(struct delete_records_part *p, struct scheduler *owner, enum status s);
 void replica_parts_answer_log_sizes(struct log_sizes_part *p, struct scheduler *owner);

@@ -17,6 +17,8 @@ libservice_a_SOURCES = \
 	broker/service/metadata_service.c broker/service/metadata_service.h \
 	broker/service/offset_list.c broker/service/offset_list.h \
 	broker/service/produce_conversion.c broker/service/produce_conversion.h \
+	broker/service/producer_id_service.c broker/service/producer_id_service.h \
+	broker/service/producer_list_service.c broker/service/producer_list_service.h \
 	broker/service/produce_service.c broker/service/produce_service.h \
 	broker/service/service_loop.c broker/service/service_loop.h \
 	broker/service/service_message.c broker/service/service_message.h \

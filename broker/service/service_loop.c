@@ -19,6 +19,7 @@ struct service_loop *service_loop_new(const struct service_loop_options *o)
 		.settings = o->settings,
 		.admin = o->admin,
 		.logs = o->logs,
+		.producer_ids = o->producer_ids,
 		.background = o->background,
 		.topic_settings = topic_settings_cache_new(&o->settings->topic_defaults),
 		.broker_id = o->broker_id,

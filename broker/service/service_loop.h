@@ -11,6 +11,7 @@
 struct admin_service;
 struct group_coordinator;
 struct group_topic_creation;
+struct producer_ids;
 struct topic_settings_cache;
 struct produce_conversion;
 
@@ -30,6 +31,7 @@ struct service_loop {
 	struct group_topic_creation *group_topic; /* group_service's: __consumer_offsets is being made; NULL: no */
 	const struct settings *settings;
 	struct admin_service *admin; /* shared by all loops */
+	struct producer_ids *producer_ids; /* of the cluster loop; shared by all loops; NULL: none */
 	struct topic_settings_cache *topic_settings;
 	struct log_manager *logs; /* what any thread may ask of it; NULL in unit tests */
 	struct background *background; /* NULL: nothing may sleep here, and large conversions are done on the loop */
@@ -51,6 +53,7 @@ struct service_loop_options {
 	const struct settings *settings;
 	struct admin_service *admin; /* NULL: topics cannot be made or changed here (unit tests) */
 	struct log_manager *logs; /* outlives every request; NULL in unit tests */
+	struct producer_ids *producer_ids; /* NULL: no producer is given an id here (unit tests) */
 	struct background *background; /* NULL in unit tests */
 	int32_t broker_id;
 };

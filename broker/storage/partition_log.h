@@ -104,8 +104,10 @@ int32_t partition_log_latest_epoch(const struct partition_log *log); /* -1 none 
 void partition_log_end_offset_for_epoch(struct partition_log *log, int32_t leader_epoch, int32_t *ret_epoch,
 	int64_t *ret_end_offset);
 
-/* Idempotent producers: for DescribeProducers, and who has been silent for producer.id.expiration.ms. */
+/* Idempotent producers: all of them, freed by the caller (NULL when there is none); and an end to those who have been silent
+ * for producer.id.expiration.ms: how many. */
 const struct producer_state *partition_log_producers(const struct partition_log *log);
+struct producer_info *partition_log_list_producers(const struct partition_log *log, size_t *ret_count);
 size_t partition_log_expire_producers(struct partition_log *log);
 /* Where readers of committed transactions stop; the high watermark if nothing is open. Kafka: lastStableOffset. */
 int64_t partition_log_last_stable_offset(struct partition_log *log, int64_t high_watermark);

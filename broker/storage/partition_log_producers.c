@@ -16,6 +16,13 @@ const struct producer_state *partition_log_producers(const struct partition_log 
 	return log->producers;
 }
 
+struct producer_info *partition_log_list_producers(const struct partition_log *log, size_t *ret_count)
+{
+	CHECK_MAGIC(partition_log, log);
+	*ret_count = producer_state_count(log->producers);
+	return producer_state_list(log->producers);
+}
+
 int64_t partition_log_last_stable_offset(struct partition_log *log, int64_t high_watermark)
 {
 	int64_t unstable = producer_state_first_unstable_offset(log->producers, high_watermark);

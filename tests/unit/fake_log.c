@@ -67,6 +67,17 @@ int64_t partition_log_last_stable_offset(struct partition_log *log, int64_t high
 	return high_watermark;
 }
 
+struct producer_info *partition_log_list_producers(const struct partition_log *log, size_t *ret_count)
+{
+	expect_on_loop(log->owner);
+	*ret_count = log->producer.producer_id > 0 ? 1 : 0;
+	if (*ret_count == 0)
+		return NULL;
+	struct producer_info *list = check_calloc(1, sizeof(*list));
+	*list = log->producer;
+	return list;
+}
+
 size_t partition_log_expire_producers(struct partition_log *log)
 {
 	size_t n = log->silent_producers;

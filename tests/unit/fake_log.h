@@ -21,6 +21,7 @@ struct partition_log {
 	int flushes_asked;
 	enum status append_status, epoch_status; /* what the next calls answer */
 	struct log_append_info duplicate;        /* the next append is this one's repetition, if it says so */
+	struct producer_info producer;           /* the only one; id 0: there is none */
 	size_t silent_producers;                 /* found by the next search */
 	int64_t retention_high_watermark;        /* of the last partition_log_apply_retention; -1 none */
 	unsigned retention_removes;              /* records the next retention removes */

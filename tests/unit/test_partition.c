@@ -629,7 +629,33 @@ START_TEST(partition_deletes_no_records_of_a_topic_that_is_only_compacted)
 }
 END_TEST
 
-UNIT_MAIN("partition", partition_deletes_records_up_to_the_high_watermark,
+static void described(struct describe_producers_part *p)
+{
+	*(int *)p->arg += 1;
+}
+
+START_TEST(partition_leader_describes_its_producers)
+{
+	begin();
+	struct partition_log *log = replica_fixture_lead(&f, 1);
+	log->producer = (struct producer_info){.producer_id = 5, .epoch = 2, .last_sequence = 9};
+	for (int32_t partition = 1; partition < 3; partition++) {
+		int done = 0;
+		struct describe_producers_part part = {.home = replica_fixture_home(&f), .tp = {.topic = "t", .partition = partition},
+			.done = described, .arg = &done};
+		replica_manager_describe_producers(replica_router_owner(&f.router, &part.tp), &part);
+		replica_fixture_run(&f);
+		ck_assert_int_eq(done, 1);
+		ck_assert_int_eq(part.status, partition == 1 ? STATUS_OK : STATUS_UNKNOWN_TOPIC_OR_PARTITION);
+		ck_assert_uint_eq(part.count, partition == 1 ? 1 : 0);
+		ck_assert(part.count == 0 || part.producers[0].last_sequence == 9);
+		free(part.producers);
+	}
+	end(log);
+}
+END_TEST
+
+UNIT_MAIN("partition", partition_leader_describes_its_producers, partition_deletes_records_up_to_the_high_watermark,
 	partition_deletes_no_records_of_a_topic_that_is_only_compacted, partition_repeated_batch_waits_like_the_first, partition_without_role_is_not_leader, partition_leader_starts_its_epoch_before_it_accepts,
 	partition_takes_a_role_only_with_a_larger_leader_epoch, partition_acks_1_is_answered_before_the_flush,
 	partition_acks_all_waits_for_the_flush, partition_goes_offline_when_a_flush_fails,
