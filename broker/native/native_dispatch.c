@@ -14,6 +14,7 @@ static const struct native_method methods[] = {
 	METHOD("Produce", PRODUCE, 16 * MIB, produce),
 	METHOD("Fetch", FETCH, 16 * MIB, fetch),
 	METHOD("ListOffsets", LIST_OFFSETS, 16 * MIB, list_offsets),
+	METHOD("InitProducer", INIT_PRODUCER, 16 * KIB, init_producer),
 	METHOD("CreateTopics", CREATE_TOPICS, 16 * MIB, create_topics),
 	METHOD("DeleteTopics", DELETE_TOPICS, 16 * MIB, delete_topics),
 	METHOD("DescribeTopics", DESCRIBE_TOPICS, 64 * MIB, describe_topics),

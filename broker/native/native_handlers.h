@@ -8,6 +8,7 @@ struct native_call;
 void native_handlers_produce(struct native_call *c);
 void native_handlers_fetch(struct native_call *c);
 void native_handlers_list_offsets(struct native_call *c);
+void native_handlers_init_producer(struct native_call *c);
 /* native_handlers_metadata.c */
 void native_handlers_hello(struct native_call *c);
 void native_handlers_metadata(struct native_call *c);

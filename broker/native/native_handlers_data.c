@@ -1,8 +1,9 @@
-/* Produce, Fetch, ListOffsets. Entries of a request are kept flat, in the order of the message. */
+/* Produce, Fetch, ListOffsets, InitProducer. Entries of a request are kept flat, in the order of the message. */
 #include "native/native_call.h"
 #include "native/native_handlers.h"
 #include "service/fetch_service.h"
 #include "service/produce_service.h"
+#include "service/producer_id_service.h"
 
 /* --- produce ------------------------------------------------------------- */
 
@@ -392,4 +393,49 @@ void native_handlers_list_offsets(struct native_call *c)
 		.arg = o,
 	};
 	fetch_service_list_offsets(&o->request);
+}
+
+/* --- init producer ------------------------------------------------------- */
+
+struct native_init_producer {
+	struct native_call *call;
+	struct producer_id_request request;
+};
+
+static void initialised(struct producer_id_request *r)
+{
+	struct native_init_producer *i = r->arg;
+	struct native_call *c = CAST(native_call, i->call);
+	Correio__ResponseHeader header;
+	Correio__InitProducerResponse m;
+	if (r->status != STATUS_OK) {
+		native_call_fail(c, r->status, "InitProducer: %s%s", status_text(r->status),
+			r->transactional_id != NULL ? "; transactions are not there yet: leave transactional_id empty" : "");
+		return;
+	}
+	correio__response_header__init(&header);
+	correio__init_producer_response__init(&m);
+	m.producer_id = r->producer_id;
+	m.producer_epoch = r->producer_epoch;
+	header.response_case = CORREIO__RESPONSE_HEADER__RESPONSE_INIT_PRODUCER;
+	header.init_producer = &m;
+	native_call_answer(c, &header, NULL);
+}
+
+void native_handlers_init_producer(struct native_call *c)
+{
+	struct native_init_producer *i = native_call_array(c, 1, sizeof(*i));
+	if (i == NULL) {
+		native_call_fail_memory(c);
+		return;
+	}
+	const char *id = c->header->init_producer->transactional_id;
+	i->call = c;
+	i->request = (struct producer_id_request){
+		.service = c->service,
+		.transactional_id = id[0] == '\0' ? NULL : id,
+		.done = initialised,
+		.arg = i,
+	};
+	producer_id_service_start(&i->request);
 }

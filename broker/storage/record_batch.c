@@ -10,6 +10,9 @@ enum {
 	ATTRIBUTES_AT = 21, /* the checksum begins here */
 	BASE_TIMESTAMP_AT = 27,
 	MAX_TIMESTAMP_AT = 35,
+	PRODUCER_ID_AT = 43,
+	PRODUCER_EPOCH_AT = 51,
+	BASE_SEQUENCE_AT = 53,
 	/* Least length of an entry of magic 0: crc, magic, attributes, key length, value length. */
 	LEGACY_LENGTH_MIN = 14,
 };
@@ -108,5 +111,14 @@ void record_batch_stamp_time(uint8_t *batch, size_t n, int64_t max_timestamp, bo
 				     : attributes & ~RECORD_BATCH_LOG_APPEND_TIME;
 	bytes_put_i16(batch + ATTRIBUTES_AT, (int16_t)attributes);
 	bytes_put_i64(batch + MAX_TIMESTAMP_AT, max_timestamp);
+	bytes_put_u32(batch + CRC_AT, crc32c(0, slice_of(batch + ATTRIBUTES_AT, n - ATTRIBUTES_AT)));
+}
+
+void record_batch_stamp_producer(uint8_t *batch, size_t n, int64_t producer_id, int16_t epoch, int32_t sequence)
+{
+	expect(batch != NULL && n >= RECORD_BATCH_HEADER_SIZE);
+	bytes_put_i64(batch + PRODUCER_ID_AT, producer_id);
+	bytes_put_i16(batch + PRODUCER_EPOCH_AT, epoch);
+	bytes_put_i32(batch + BASE_SEQUENCE_AT, sequence);
 	bytes_put_u32(batch + CRC_AT, crc32c(0, slice_of(batch + ATTRIBUTES_AT, n - ATTRIBUTES_AT)));
 }

@@ -77,6 +77,9 @@ void record_batch_stamp(uint8_t *batch, int64_t base_offset, int32_t leader_epoc
 /* Sets maxTimestamp and the timestamp type, recomputing the CRC. n is the whole batch. */
 void record_batch_stamp_time(uint8_t *batch, size_t n, int64_t max_timestamp, bool log_append_time);
 
+/* Sets producer id, epoch and base sequence, recomputing the CRC. n is the whole batch. */
+void record_batch_stamp_producer(uint8_t *batch, size_t n, int64_t producer_id, int16_t epoch, int32_t sequence);
+
 struct record_header {
 	struct slice key;
 	struct slice value;

@@ -24,6 +24,10 @@ struct peer_partition {
 	size_t count;
 	int64_t start, end;
 	int waiting; /* produce entries read, not answered */
+	/* Of the producer that wrote last. */
+	int64_t producer_id, last_base;
+	int16_t epoch;
+	int32_t sequence, next_sequence;
 };
 struct peer_listener {
 	struct native_peer *peer;
@@ -48,6 +52,7 @@ struct native_peer {
 	char bootstrap[32];
 	int fail_count, drop_count, produce_requests, max_overlap;
 	int32_t fail_code, leader, leader_epoch;
+	int32_t refuse_ids, producers;
 	size_t max_batch;
 	bool hold, hint, stopping;
 };
@@ -125,6 +130,32 @@ static int64_t append(struct native_peer *peer, int32_t partition, const uint8_t
 	return s->base;
 }
 
+/* By the numbers of an idempotent producer: 0 and *ret_base >= 0 if it is stored already, 0 and -1 if it may be stored. */
+static int32_t check_sequence(struct peer_partition *part, const uint8_t *p, int64_t *ret_base)
+{
+	int64_t id = get_i64(p + 43);
+	int16_t epoch = (int16_t)(p[51] << 8 | p[52]);
+	int32_t sequence = get_i32(p + 53);
+	*ret_base = -1;
+	if (id < 0)
+		return 0;
+	bool known = part->count > 0 && part->producer_id == id;
+	if (known && part->epoch == epoch && part->sequence == sequence) {
+		*ret_base = part->last_base;
+		return 0;
+	}
+	if (known && epoch < part->epoch)
+		return 47;
+	if (known && sequence != (part->epoch == epoch ? part->next_sequence : 0))
+		return 45;
+	part->producer_id = id;
+	part->epoch = epoch;
+	part->sequence = sequence;
+	part->next_sequence = sequence + get_i32(p + 57);
+	part->last_base = part->end;
+	return 0;
+}
+
 static void fill_hint(struct native_peer *peer, Correio__LeaderHint *hint, char *host)
 {
 	correio__leader_hint__init(hint);
@@ -172,6 +203,8 @@ static void produce_entries(struct peer_connection *c, const Correio__ProduceTop
 		if (out->error_code == 0 && peer->max_batch > 0 && in->records_bytes > peer->max_batch)
 			out->error_code = 10;
 		if (out->error_code == 0)
+			out->error_code = check_sequence(&peer->partitions[in->partition], payload, &out->base_offset);
+		if (out->error_code == 0 && out->base_offset < 0)
 			out->base_offset = append(peer, in->partition, payload, in->records_bytes);
 		payload += in->records_bytes;
 	}
@@ -413,6 +446,26 @@ static bool handle_hello(struct peer_connection *c, const Correio__RequestHeader
 	return answer(c->fd, &out, NULL, 0);
 }
 
+static bool handle_init_producer(struct peer_connection *c, const Correio__RequestHeader *h)
+{
+	struct native_peer *peer = c->peer;
+	Correio__InitProducerResponse init = CORREIO__INIT_PRODUCER_RESPONSE__INIT;
+	Correio__ResponseHeader out = CORREIO__RESPONSE_HEADER__INIT;
+	(void)pthread_mutex_lock(&peer->lock);
+	bool refuse = peer->refuse_ids != 0;
+	out.error_code = peer->refuse_ids;
+	peer->refuse_ids = peer->refuse_ids == 35 ? 35 : 0;
+	init.producer_id = 1000 + peer->producers;
+	peer->producers += refuse ? 0 : 1;
+	(void)pthread_mutex_unlock(&peer->lock);
+	out.correlation_id = h->correlation_id;
+	if (!refuse) {
+		out.response_case = CORREIO__RESPONSE_HEADER__RESPONSE_INIT_PRODUCER;
+		out.init_producer = &init;
+	}
+	return answer(c->fd, &out, NULL, 0);
+}
+
 static bool handle_cluster(struct peer_connection *c, const Correio__RequestHeader *h)
 {
 	char id[] = "test-cluster";
@@ -489,6 +542,8 @@ static bool handle_frame(struct peer_connection *c, const uint8_t *frame, uint32
 		good = handle_fetch(c, h);
 	else if (h->request_case == CORREIO__REQUEST_HEADER__REQUEST_LIST_OFFSETS)
 		good = handle_list_offsets(c, h);
+	else if (h->request_case == CORREIO__REQUEST_HEADER__REQUEST_INIT_PRODUCER)
+		good = handle_init_producer(c, h);
 	else if (h->request_case == CORREIO__REQUEST_HEADER__REQUEST_DESCRIBE_CLUSTER)
 		good = handle_cluster(c, h);
 	else if (h->request_case == CORREIO__REQUEST_HEADER__REQUEST_DESCRIBE_TOPICS)
@@ -612,6 +667,21 @@ const char *native_peer_bootstrap(const struct native_peer *p)
 void native_peer_fail_produce(struct native_peer *p, int count, int32_t code)
 {
 	LOCKED(p, p->fail_count = count; p->fail_code = code);
+}
+
+void native_peer_refuse_ids(struct native_peer *p, int32_t code)
+{
+	(void)pthread_mutex_lock(&p->lock);
+	p->refuse_ids = code;
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+int native_peer_producers(struct native_peer *p)
+{
+	(void)pthread_mutex_lock(&p->lock);
+	int n = p->producers;
+	(void)pthread_mutex_unlock(&p->lock);
+	return n;
 }
 
 void native_peer_drop_answers(struct native_peer *p, int count)

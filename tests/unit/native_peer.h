@@ -17,6 +17,10 @@ const char *native_peer_bootstrap(const struct native_peer *p);
 void native_peer_fail_produce(struct native_peer *p, int count, int32_t code);
 /* The next `count` produce requests are stored, but the connection is closed instead of an answer. */
 void native_peer_drop_answers(struct native_peer *p, int count);
+/* The next InitProducer is refused with this code; with 35 (a broker that does not know it) all are. */
+void native_peer_refuse_ids(struct native_peer *p, int32_t code);
+/* Producers that were given an id. */
+int native_peer_producers(struct native_peer *p);
 /* While held, produce requests are read but neither stored nor answered. */
 void native_peer_hold(struct native_peer *p, bool hold);
 /* Batches above this are refused with MESSAGE_TOO_LARGE. */

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "coordinator/group_coordinator.h"
+#include "coordinator/producer_ids.h"
 #include "native/native_dispatch.h"
 #include "service/admin_service.h"
 #include "service/control_service.h"
@@ -25,6 +26,21 @@ void replica_manager_append(struct replica_manager *owner, struct produce_part *
 {
 	(void)owner;
 	produced = part;
+}
+static int64_t next_producer_id; /* -1: none at hand */
+
+struct scheduler *producer_ids_scheduler(const struct producer_ids *p)
+{
+	(void)p;
+	return fixture.scheduler;
+}
+enum status producer_ids_next(struct producer_ids *p, int64_t *ret_producer_id)
+{
+	(void)p;
+	if (next_producer_id < 0)
+		return STATUS_COORDINATOR_LOAD_IN_PROGRESS;
+	*ret_producer_id = next_producer_id++;
+	return STATUS_OK;
 }
 void replica_manager_list_offsets(struct replica_manager *owner, struct list_offsets_part *part)
 {
@@ -277,7 +293,7 @@ START_TEST(native_front_hello_tells_what_is_served)
 	const Correio__ResponseHeader *h = answer(&payload);
 	ck_assert_int_eq((int)h->response_case, CORREIO__RESPONSE_HEADER__RESPONSE_HELLO);
 	ck_assert_str_eq(h->hello->cluster_id, "cluster");
-	ck_assert_uint_eq(h->hello->n_requests, 24);
+	ck_assert_uint_eq(h->hello->n_requests, 25);
 	ck_assert_int_eq((int)h->hello->max_frame_bytes, fixture.settings.socket_request_max_bytes);
 	tear_down();
 }
@@ -502,6 +518,33 @@ START_TEST(native_front_lists_offsets)
 	const Correio__ListOffsetsPartitionResult *r = answer(&payload)->list_offsets->topics[0]->partitions[0];
 	ck_assert_int_eq((int)r->offset, 17);
 	ck_assert_int_eq(r->leader_epoch, 5);
+	tear_down();
+}
+END_TEST
+
+START_TEST(native_front_gives_producer_ids)
+{
+	set_up();
+	char transactional[] = "tx", none[] = "";
+	Correio__InitProducerRequest init;
+	struct slice payload;
+	correio__request_header__init(&header);
+	correio__init_producer_request__init(&init);
+	header.request_case = CORREIO__REQUEST_HEADER__REQUEST_INIT_PRODUCER;
+	header.init_producer = &init;
+	init.transactional_id = none;
+	fixture.service->producer_ids = (struct producer_ids *)(void *)&next_producer_id; /* the fakes do not look at it */
+	next_producer_id = 4000;
+	send_header(&header, nothing);
+	manual_scheduler_run(fixture.manual);
+	ck_assert_int_eq((int)answer(&payload)->init_producer->producer_id, 4000);
+	next_producer_id = -1;
+	send_header(&header, nothing);
+	manual_scheduler_run(fixture.manual);
+	ck_assert_int_eq(answer(&payload)->error_code, 14);
+	init.transactional_id = transactional;
+	send_header(&header, nothing);
+	ck_assert_int_eq(answer(&payload)->error_code, 15);
 	tear_down();
 }
 END_TEST
@@ -943,7 +986,7 @@ START_TEST(native_front_lists_groups_and_finds_coordinators)
 }
 END_TEST
 
-UNIT_MAIN("native_front", native_front_hello_tells_what_is_served, native_front_unknown_request_is_answered_and_garbage_is_refused,
+UNIT_MAIN("native_front", native_front_gives_producer_ids, native_front_hello_tells_what_is_served, native_front_unknown_request_is_answered_and_garbage_is_refused,
 	native_front_produce_is_answered_with_offsets, native_front_produce_to_the_wrong_broker_names_the_leader,
 	native_front_produce_sizes_must_sum_up, native_front_produce_without_acks_is_silent_or_closes,
 	native_front_fetch_gives_its_frame_back_and_answers_with_records, native_front_fetch_of_a_peer_that_went_is_hurried,

@@ -114,16 +114,85 @@ END_TEST
 
 START_TEST(producer_lost_answer_is_retried)
 {
+	static const char *const idempotence[] = {"true", "false", "true"};
+	for (int i = 0; i < 3; i++) {
+		struct native_peer *peer = native_peer_start(1);
+		struct reports reports = {.records = 0};
+		native_peer_drop_answers(peer, 1);
+		if (i == 2)
+			native_peer_refuse_ids(peer, 35); /* an old broker */
+		struct correio_producer *p = fixture_producer(peer, &reports,
+			(const char *[]){"retry.backoff.ms", "5", "reconnect.backoff.ms", "5", "enable.idempotence", idempotence[i],
+				NULL});
+		fixture_send_all(p, 0, 1, 51);
+		ck_assert_int_eq(correio_producer_close(p, 20000, NULL), 0);
+		ck_assert_int_eq(reports.records, 50);
+		/* At least once: without an id the batch whose answer was lost is there twice. */
+		ck_assert_int_eq(native_peer_end_offset(peer, 0), i == 0 ? 50 : 100);
+		ck_assert_int_eq(native_peer_producers(peer), i == 0 ? 1 : 0);
+		native_peer_stop(peer);
+	}
+}
+END_TEST
+
+START_TEST(producer_waits_for_its_id)
+{
 	struct native_peer *peer = native_peer_start(1);
 	struct reports reports = {.records = 0};
-	native_peer_drop_answers(peer, 1);
-	struct correio_producer *p = fixture_producer(peer, &reports,
-		(const char *[]){"retry.backoff.ms", "5", "reconnect.backoff.ms", "5", NULL});
-	fixture_send_all(p, 0, 1, 51);
+	native_peer_refuse_ids(peer, 14); /* ZooKeeper is away */
+	struct correio_producer *p = fixture_producer(peer, &reports, (const char *[]){"retry.backoff.ms", "5", NULL});
+	fixture_send_all(p, 0, 1, 11);
 	ck_assert_int_eq(correio_producer_close(p, 20000, NULL), 0);
-	ck_assert_int_eq(reports.records, 50);
-	/* At least once: the batch whose answer was lost is there twice. */
-	ck_assert_int_eq(native_peer_end_offset(peer, 0), 100);
+	ck_assert_int_eq(reports.records, 10);
+	ck_assert_int_eq(native_peer_producers(peer), 1);
+	native_peer_stop(peer);
+	/* Other acks need none, unless that was asked for. */
+	peer = native_peer_start(1);
+	p = fixture_producer(peer, &reports, (const char *[]){"acks", "1", NULL});
+	fixture_send_all(p, 0, 1, 11);
+	ck_assert_int_eq(correio_producer_close(p, 20000, NULL), 0);
+	ck_assert_int_eq(native_peer_producers(peer), 0);
+	native_peer_stop(peer);
+}
+END_TEST
+
+START_TEST(producer_whose_numbers_are_not_known_begins_a_new_epoch)
+{
+	static const int32_t codes[] = {45, 47};
+	for (int i = 0; i < 2; i++) {
+		struct native_peer *peer = native_peer_start(1);
+		struct reports reports = {.records = 0};
+		struct correio_producer *p = fixture_producer(peer, &reports, (const char *[]){"retry.backoff.ms", "5", NULL});
+		fixture_send_all(p, 0, 1, 11);
+		ck_assert_int_eq(correio_producer_flush(p, 10000, NULL), 0);
+		native_peer_fail_produce(peer, 1, codes[i]);
+		fixture_send_all(p, 0, 11, 21);
+		ck_assert_int_eq(correio_producer_flush(p, 10000, NULL), 0);
+		fixture_send_all(p, 0, 21, 31);
+		ck_assert_int_eq(correio_producer_close(p, 10000, NULL), 0);
+		ck_assert_int_eq(reports.records, 30);
+		ck_assert_int_eq(reports.failed, 0);
+		fixture_expect_stored(peer, 0, 1, 30);
+		native_peer_stop(peer);
+	}
+}
+END_TEST
+
+START_TEST(producer_goes_on_after_a_batch_whose_end_is_unknown)
+{
+	struct native_peer *peer = native_peer_start(1);
+	struct reports reports = {.records = 0};
+	struct correio_producer *p = fixture_producer(peer, &reports,
+		(const char *[]){"request.timeout.ms", "1000", "delivery.timeout.ms", "1000", "retry.backoff.ms", "5", NULL});
+	native_peer_hold(peer, true);
+	fixture_send_all(p, 0, 1, 11);
+	ck_assert_int_eq(correio_producer_flush(p, 10000, NULL), 0);
+	ck_assert_int_eq(reports.failed, 10);
+	native_peer_hold(peer, false); /* it is stored after all, or refused as one of an epoch that is over */
+	fixture_send_all(p, 0, 11, 21);
+	ck_assert_int_eq(correio_producer_close(p, 10000, NULL), 0);
+	ck_assert_int_eq(reports.records, 10);
+	ck_assert_int_eq(reports.failed, 10);
 	native_peer_stop(peer);
 }
 END_TEST
@@ -361,7 +430,8 @@ END_TEST
 
 UNIT_MAIN("producer", producer_batches_and_reports_each_record_once, producer_acks_0_reports_what_was_sent,
 	producer_full_buffer_blocks_then_says_so, producer_retries_keep_order,
-	producer_open_batch_grows_while_one_is_in_flight, producer_lost_answer_is_retried,
+	producer_open_batch_grows_while_one_is_in_flight, producer_lost_answer_is_retried, producer_waits_for_its_id,
+	producer_whose_numbers_are_not_known_begins_a_new_epoch, producer_goes_on_after_a_batch_whose_end_is_unknown,
 	producer_without_retries_reports_the_failure, producer_follows_the_leader, producer_too_large_batch_is_split,
 	producer_unknown_partition_and_topic_are_refused, producer_partition_added_later_is_waited_for,
 	producer_close_with_deadline_reports_what_is_left,

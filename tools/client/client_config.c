@@ -170,8 +170,12 @@ int correio_config_set(struct correio_config *config, const char *key, const cha
 	if (config == NULL || key == NULL || value == NULL)
 		return client_error_code(err, CORREIO_ERR_INVALID_ARGUMENT, false, "correio_config_set: NULL argument");
 	int index = find_key(key);
-	if (index >= 0)
-		return set_row(config, (size_t)index, value, err);
+	if (index >= 0) {
+		int code = set_row(config, (size_t)index, value, err);
+		if (code == CORREIO_OK && index == CLIENT_OPTION_enable_idempotence)
+			config->idempotence_asked_for = config->options.enable_idempotence;
+		return code;
+	}
 	const char *keys[CLIENT_OPTION_COUNT];
 	for (size_t i = 0; i < CLIENT_OPTION_COUNT; i++)
 		keys[i] = rows[i].public.key;
@@ -248,6 +252,9 @@ int client_config_check(const struct correio_config *config, struct correio_erro
 		return client_error_code(err, CORREIO_ERR_INVALID_CONFIG, false,
 			"delivery.timeout.ms (%lld) is below linger.ms (%lld): no record could be delivered; raise it",
 			(long long)o->delivery_timeout_ms, (long long)o->linger_ms);
+	if (config->idempotence_asked_for && o->acks != -1)
+		return client_error_code(err, CORREIO_ERR_INVALID_CONFIG, false,
+			"enable.idempotence=true needs acks=all: leave one of the two out");
 	if (o->heartbeat_interval_ms >= o->session_timeout_ms)
 		return client_error_code(err, CORREIO_ERR_INVALID_CONFIG, false,
 			"heartbeat.interval.ms (%lld) must be below session.timeout.ms (%lld), a third of it or less",

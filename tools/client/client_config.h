@@ -29,6 +29,7 @@ enum client_option_index {
 struct correio_config {
 	struct client_options options;
 	char *text[CLIENT_OPTION_COUNT]; /* as set */
+	bool idempotence_asked_for;      /* not by default */
 };
 
 struct correio_config *client_config_copy(const struct correio_config *config);

@@ -25,6 +25,7 @@ libclient_a_SOURCES = \
 	tools/client/partitioner.c tools/client/partitioner.h \
 	tools/client/producer.c tools/client/producer_internal.h \
 	tools/client/producer_batches.c \
+	tools/client/producer_identity.c \
 	tools/client/producer_sender.c
 include_HEADERS += tools/client/correio.h
 CLIENT_LIBS = libclient.a libstorage.a libproto.a libconfig.a libbase.a

@@ -96,6 +96,7 @@ int correio_producer_new(const struct correio_config *config, correio_delivery_f
 	p->pending_last = &p->pending;
 	p->next_batch_id = 1;
 	random_seed_system(&p->random);
+	producer_identity_init(p);
 	int rc = pthread_mutex_init(&p->lock, NULL);
 	expect(rc == 0);
 	cond_init(&p->room);

@@ -40,6 +40,7 @@ void producer_topic_set_count(struct correio_producer *p, struct producer_topic 
 		partition->topic = t;
 		partition->partition = i;
 		partition->last = &partition->first;
+		partition->producer_id = -1;
 		t->partitions[i] = partition;
 	}
 	t->partition_count = count;

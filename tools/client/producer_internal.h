@@ -30,6 +30,7 @@ struct producer_batch {
 	size_t bytes_max;                         /* over its lives in the pool: what the builder holds on to */
 	int64_t attempts;
 	struct slice encoded;                     /* once finished */
+	int32_t sequence;                         /* of its first record, once finished, of an idempotent producer */
 };
 
 struct producer_topic;
@@ -41,6 +42,10 @@ struct producer_partition {
 	struct producer_batch *in_flight;
 	int64_t not_before_us;                /* back-off of a retry */
 	struct correio_error *last_error;     /* why the last retry was due; NULL before the first; the sender's */
+	/* Idempotence: the sender's. The epoch is the partition's own: brokers compare it there alone. */
+	int64_t producer_id; /* -1: nothing was sent yet */
+	int32_t next_sequence;
+	int16_t producer_epoch;
 	struct producer_partition *next_pending;
 	bool pending;                         /* in the producer's list of those with batches */
 };
@@ -87,6 +92,14 @@ struct correio_producer {
 	int64_t sender_wakes_us; /* when the sender will look by itself */
 
 	struct client_cluster *cluster; /* the sender's */
+	struct {
+		bool wanted;        /* batches wait until there is an id */
+		bool asking;
+		int64_t id;         /* -1 none yet */
+		int16_t epoch;
+		int64_t attempts, not_before_us;
+		struct correio_error failure; /* why there is none */
+	} identity;             /* the sender's */
 };
 MAGIC(correio_producer, 0x4350524f);
 
@@ -109,6 +122,21 @@ void producer_batch_free(struct producer_batch *b);
 MUST_CHECK enum status producer_batch_split(struct correio_producer *p, struct producer_batch *b,
 	struct producer_batch **ret_second);
 void producer_pending_add(struct correio_producer *p, struct producer_partition *partition);
+
+/* producer_identity.c: of an idempotent producer; the sender's */
+void producer_identity_init(struct correio_producer *p);
+/* Asks a broker for an id, once there is something to send. */
+void producer_identity_ask(struct correio_producer *p, int64_t now_us);
+/* May batches be sent? If not, *ret_at_us is when to look again. */
+bool producer_identity_ready(const struct correio_producer *p, int64_t *ret_at_us);
+/* Before a new batch is finished, and once it is stored. */
+void producer_identity_number(struct correio_producer *p, struct producer_partition *partition, struct producer_batch *b);
+void producer_identity_stored(struct correio_producer *p, struct producer_partition *partition, const struct producer_batch *b);
+/* A batch that was sent is given up: it may be stored or come to be. What follows must not depend on that. */
+void producer_identity_given_up(struct correio_producer *p, struct producer_partition *partition, const struct producer_batch *b);
+/* The broker does not know what came before this batch, which is not stored: true if it was numbered anew and may be sent again. */
+bool producer_identity_renumber(struct correio_producer *p, struct producer_partition *partition, struct producer_batch *b,
+	int32_t code);
 
 /* producer_sender.c */
 void *producer_sender_run(void *arg);

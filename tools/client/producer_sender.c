@@ -148,7 +148,8 @@ static void entry_failed(struct correio_producer *p, struct produce_entry *e, co
 {
 	const struct client_options *o = p->options;
 	struct producer_batch *b = e->batch;
-	bool may_retry = error->retriable && b->attempts <= o->retries &&
+	bool retriable = error->retriable || producer_identity_renumber(p, e->partition, b, error->code);
+	bool may_retry = retriable && b->attempts <= o->retries &&
 		producer_now_us() < b->created_us + o->delivery_timeout_ms * 1000;
 	if (may_retry) {
 		if (e->partition->last_error == NULL)
@@ -157,14 +158,17 @@ static void entry_failed(struct correio_producer *p, struct produce_entry *e, co
 		retry(p, e, backoff_us(o, b->attempts));
 		return;
 	}
-	if (error->code != CORREIO_ERR_MESSAGE_TOO_LARGE || !split(p, e))
-		report_failure(p, e->partition, b, error, true);
+	if (error->code == CORREIO_ERR_MESSAGE_TOO_LARGE && split(p, e))
+		return;
+	producer_identity_given_up(p, e->partition, b);
+	report_failure(p, e->partition, b, error, true);
 }
 
 static void entry_answered(struct correio_producer *p, struct produce_entry *e,
 	const Correio__ProducePartitionResult *result)
 {
 	if (result->error_code == 0) {
+		producer_identity_stored(p, e->partition, e->batch);
 		struct outcome outcome = {
 			.base_offset = result->base_offset,
 			.log_append_time_ms = result->log_append_time_ms,
@@ -332,6 +336,10 @@ static bool try_partition(struct correio_producer *p, struct turn *turn, struct 
 		lower(&turn->deadline_us, at_us);
 		return false;
 	}
+	if (!producer_identity_ready(p, &at_us)) {
+		lower(&turn->deadline_us, at_us);
+		return false;
+	}
 	int32_t epoch;
 	struct client_connection *c = client_cluster_leader(p->cluster, partition->topic->name, partition->partition, &epoch);
 	if (c == NULL) {
@@ -396,6 +404,7 @@ static bool finish_batch(struct correio_producer *p, struct produce_entry *e)
 	struct producer_batch *b = e->batch;
 	if (b->encoded.p != NULL)
 		return true;
+	producer_identity_number(p, e->partition, b);
 	enum status s = record_batch_builder_finish(b->builder, &b->encoded);
 	if (s == STATUS_OK)
 		return true;
@@ -483,8 +492,11 @@ static void report_expired(struct correio_producer *p, struct turn *turn)
 		struct correio_error error;
 		/* What the broker last said of this partition tells more than that nobody answers. */
 		const struct correio_error *why = partition->last_error;
+		if (why == NULL && p->identity.failure.code != 0)
+			why = &p->identity.failure;
 		if (why == NULL && p->cluster != NULL)
 			why = client_cluster_failure(p->cluster);
+		producer_identity_given_up(p, partition, b);
 		if (p->closing)
 			(void)client_error_code(&error, CORREIO_ERR_CLOSED, false, "%s-%d: the producer was closed",
 				partition->topic->name, (int)partition->partition);
@@ -560,6 +572,7 @@ void *producer_sender_run(void *arg)
 		bool closing = p->closing;
 		if (p->topics_changed)
 			want_topics(p);
+		bool used = p->topics != NULL;
 		if (!closing)
 			choose(p, &turn);
 		p->sender_wakes_us = turn.deadline_us;
@@ -570,6 +583,8 @@ void *producer_sender_run(void *arg)
 		report_expired(p, &turn);
 		free(turn.entries);
 		free(turn.expired_of);
+		if (used)
+			producer_identity_ask(p, turn.now_us);
 		if (client_cluster_poll(p->cluster, turn.deadline_us, p->wake_fd)) {
 			uint64_t count;
 			ssize_t n = read(p->wake_fd, &count, sizeof(count));
