@@ -5,6 +5,7 @@
 #include "storage/leader_epoch_cache.h"
 #include "storage/partition_directory.h"
 #include "storage/partition_log.h"
+#include <stdatomic.h>
 
 /* One thing under way in the pool for this log. */
 enum log_job_kind {
@@ -33,7 +34,7 @@ struct log_job {
 	size_t snapshot_size;
 	int64_t snapshot_offset;
 	enum status snapshot_status;
-	bool snapshot_void; /* the log was cut meanwhile */
+	_Atomic bool snapshot_void; /* the log was cut meanwhile */
 	bool sync_directory, remove_limit, remove_prepared;
 	char *prepare_path;
 	struct disk_file *prepared;

@@ -222,12 +222,14 @@ void partition_log_take_snapshot(struct partition_log *log, int64_t offset)
 	log->directory_changed = true;
 }
 
+/* It must not get its name once the log was cut, on the loop and at the same time: the cutter says so first, then takes the
+ * temporary name away; what was renamed before that, it finds under its name. */
 void partition_log_write_snapshot(struct partition_log *log)
 {
 	struct log_job *job = &log->job;
-	job->snapshot_status = producer_snapshots_write_tmp(&log->place, slice_of(job->snapshot, job->snapshot_size));
-	/* The log is not cut any more. */
-	if (job->kind == LOG_JOB_CLOSE && job->snapshot_status == STATUS_OK)
+	struct slice bytes = slice_of(job->snapshot, job->snapshot_size);
+	job->snapshot_status = producer_snapshots_write_tmp(&log->place, bytes, job->kind == LOG_JOB_CLOSE);
+	if (job->snapshot_status == STATUS_OK && !atomic_load(&job->snapshot_void))
 		job->snapshot_status = producer_snapshots_rename_tmp(&log->place, job->snapshot_offset);
 }
 
@@ -238,22 +240,23 @@ void partition_log_settle_snapshot(struct partition_log *log)
 		return;
 	free(job->snapshot);
 	job->snapshot = NULL;
-	if (job->kind != LOG_JOB_CLOSE && job->snapshot_status == STATUS_OK && !job->snapshot_void && !log->fenced) {
-		job->snapshot_status = producer_snapshots_rename_tmp(&log->place, job->snapshot_offset);
-		if (job->snapshot_status == STATUS_OK) {
-			producer_snapshots_add(&log->snapshots, job->snapshot_offset);
-			log->directory_changed = true;
-		}
-	}
-	if (job->snapshot_status != STATUS_OK)
+	if (atomic_load(&job->snapshot_void))
+		return;
+	if (job->snapshot_status == STATUS_OK)
+		producer_snapshots_add(&log->snapshots, job->snapshot_offset);
+	else
 		diag_warn("producer_snapshot_unsaved", "log=%s offset=%lld status=%s the next start reads more of the log",
 			log->directory, (long long)job->snapshot_offset, status_name(job->snapshot_status));
 }
 
 enum status partition_log_drop_snapshots(struct partition_log *log, int64_t above_offset)
 {
-	if (log->job.running && log->job.snapshot != NULL && log->job.snapshot_offset > above_offset)
-		log->job.snapshot_void = true;
+	struct log_job *job = &log->job;
+	if (job->running && job->snapshot != NULL && job->snapshot_offset > above_offset) {
+		atomic_store(&job->snapshot_void, true);
+		TRY(partition_offset_file_remove(&log->place, PRODUCER_SNAPSHOT_TMP_NAME));
+		producer_snapshots_add(&log->snapshots, job->snapshot_offset); /* if it is there */
+	}
 	if (log->snapshot_next != NULL && log->snapshot_next_offset > above_offset) {
 		free(log->snapshot_next);
 		log->snapshot_next = NULL;

@@ -130,7 +130,7 @@ static char *tmp_path(const struct log_place *place)
 	return check_asprintf("%s/" PRODUCER_SNAPSHOT_TMP_NAME, place->directory);
 }
 
-enum status producer_snapshots_write_tmp(const struct log_place *place, struct slice bytes)
+enum status producer_snapshots_write_tmp(const struct log_place *place, struct slice bytes, bool sync)
 {
 	struct disk_file *f;
 	char *path = tmp_path(place);
@@ -138,8 +138,7 @@ enum status producer_snapshots_write_tmp(const struct log_place *place, struct s
 	free(path);
 	TRY(s);
 	s = disk_file_pwrite(f, bytes.p, bytes.n, 0);
-	/* For speed alone: what a crash leaves of it bears a checksum. */
-	if (s == STATUS_OK && bytes.n > PRODUCER_SNAPSHOT_HEADER)
+	if (s == STATUS_OK && sync)
 		s = disk_file_fdatasync(f);
 	disk_file_close(f);
 	return s;

@@ -33,8 +33,8 @@ MUST_CHECK enum status producer_snapshots_load(struct producer_snapshots *l, con
 	struct producer_state *s, int64_t (*used_ms)(void *arg, int64_t last_offset, int64_t timestamp), void *arg,
 	int64_t *ret_offset);
 
-/* The file under its temporary name. */
-MUST_CHECK enum status producer_snapshots_write_tmp(const struct log_place *place, struct slice bytes);
+/* The file under its temporary name. Unsynced, a crash may leave anything of it: its checksum tells. */
+MUST_CHECK enum status producer_snapshots_write_tmp(const struct log_place *place, struct slice bytes, bool sync);
 /* Gives it its name. */
 MUST_CHECK enum status producer_snapshots_rename_tmp(const struct log_place *place, int64_t offset);
 #endif
