@@ -5,7 +5,7 @@
 
 MAGIC(metadata_request, 0x4d455441);
 
-enum { AUTO_CREATE_WAIT_MS = 5000, AUTO_CREATE_TOPICS_MAX = 64 };
+enum { AUTO_CREATE_WAIT_MS = 5000, AUTO_CREATE_TOPICS_MAX = 64, FIRST_IMAGE_WAIT_US = 3 * 1000 * 1000 };
 
 static void answer_all(struct metadata_request *r)
 {
@@ -103,11 +103,8 @@ static bool any_unknown(const struct metadata_request *r)
 	return false;
 }
 
-enum status metadata_service_start(struct metadata_request *r)
+static enum status look_up(struct metadata_request *r)
 {
-	CHECK_MAGIC(service_loop, r->service);
-	expect_on_loop(r->service->scheduler);
-	r->magic = metadata_request_magic;
 	r->topic_count = r->all ? service_loop_image(r->service)->topic_count : r->name_count;
 	r->topics = arena_calloc(r->arena, r->topic_count + 1, sizeof(*r->topics));
 	if (r->topics == NULL)
@@ -120,6 +117,61 @@ enum status metadata_service_start(struct metadata_request *r)
 		admin_service_start(r->creation);
 	else
 		finish(r);
+	return STATUS_OK;
+}
+
+/* --- a broker that has just started ---------------------------------------------------------------------------- */
+
+/* As soon as the controller tells us of ourselves, it tells us of all topics. */
+static bool is_told(const struct metadata_request *r, const struct cluster_image *image)
+{
+	return image->controller_id >= 0 && cluster_image_broker(image, r->service->broker_id) != NULL;
+}
+
+static void waited(struct metadata_request *r)
+{
+	service_loop_unwait(&r->waiting);
+	cluster_image_holder_unwatch(r->service->images, &r->watcher);
+	scheduler_timer_cancel(r->service->scheduler, &r->timer);
+	if (look_up(r) == STATUS_OK)
+		return;
+	r->topics = NULL; /* too many for the arena: as if there were none, and the client asks again */
+	r->topic_count = 0;
+	r->image = service_loop_image(r->service);
+	finish(r);
+}
+
+static void metadata_service_hurried(struct service_waiting *w)
+{
+	waited(CAST(metadata_request, CONTAINER_OF(w, struct metadata_request, waiting)));
+}
+
+static void metadata_service_told(struct cluster_image_watcher *w, const struct cluster_image *image)
+{
+	struct metadata_request *r = CAST(metadata_request, CONTAINER_OF(w, struct metadata_request, watcher));
+	if (is_told(r, image))
+		waited(r);
+}
+
+static void metadata_service_gives_up(struct loop_timer *t)
+{
+	waited(CAST(metadata_request, CONTAINER_OF(t, struct metadata_request, timer)));
+}
+
+enum status metadata_service_start(struct metadata_request *r)
+{
+	struct service_loop *s = r->service;
+	CHECK_MAGIC(service_loop, s);
+	expect_on_loop(s->scheduler);
+	r->magic = metadata_request_magic;
+	if (is_told(r, service_loop_image(s)) || s->hurried)
+		return look_up(r);
+	r->waiting = (struct service_waiting){.hurry = metadata_service_hurried};
+	r->watcher = (struct cluster_image_watcher){.changed = metadata_service_told};
+	loop_timer_init(&r->timer, "metadata_wait", metadata_service_gives_up);
+	service_loop_wait(s, &r->waiting);
+	cluster_image_holder_watch(s->images, &r->watcher);
+	scheduler_timer_arm(s->scheduler, &r->timer, FIRST_IMAGE_WAIT_US);
 	return STATUS_OK;
 }
 

@@ -1,5 +1,5 @@
 /* Who is there and who leads what, answered from this loop's image; with auto.create.topics.enable an unknown topic is made
- * first. Kafka: KafkaApis.handleTopicMetadataRequest. */
+ * first. A broker that has just started waits for its first image: to clients a topic would seem to be gone. Kafka: KafkaApis.handleTopicMetadataRequest. */
 #ifndef SERVICE_METADATA_SERVICE_H
 #define SERVICE_METADATA_SERVICE_H
 
@@ -31,6 +31,9 @@ struct metadata_request {
 	/* private */
 	unsigned magic;
 	struct admin_request *creation;
+	struct service_waiting waiting;
+	struct cluster_image_watcher watcher;
+	struct loop_timer timer;
 };
 /* STATUS_TOO_LARGE: the arena cannot hold the answer; done is not called. */
 MUST_CHECK enum status metadata_service_start(struct metadata_request *r);

@@ -134,7 +134,10 @@ enum status producer_snapshots_write_tmp(const struct log_place *place, struct s
 {
 	struct disk_file *f;
 	char *path = tmp_path(place);
-	enum status s = disk_open(place->disk, path, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &f);
+	/* Never over the bytes of another, left there by a rename that failed: unsynced, they might come back. */
+	enum status s = disk_unlink(place->disk, path);
+	if (s == STATUS_OK || s == STATUS_NOT_FOUND)
+		s = disk_open(place->disk, path, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &f);
 	free(path);
 	TRY(s);
 	s = disk_file_pwrite(f, bytes.p, bytes.n, 0);
