@@ -78,6 +78,13 @@ class Connection:
     async def find(self, group):
         return (await self.call(FIND, 0, text(group))).take("h")
 
+    async def coordinator(self, group):
+        """Error, broker id and port."""
+        r = await self.call(FIND, 0, text(group))
+        error, broker_id = r.take("h"), r.take("i")
+        r.text()
+        return error, broker_id, r.take("i")
+
     async def commit(self, group, topic, offsets, generation=-1, member=""):
         """partition -> offset; returns partition -> error."""
         parts = b"".join(i32(p) + i64(o) + text("") for p, o in offsets.items())

@@ -5,7 +5,7 @@ import random
 import time
 
 from cluster import LONG
-from group_members import OK, RETRY, Connection, Member
+from group_members import NOT_COORDINATOR, OK, RETRY, Connection, Member
 
 GROUPS = 1000
 MEMBERS = 500
@@ -76,6 +76,30 @@ def test_a_thousand_groups_are_back_after_kill_nine(cluster):
           f"{broker.metric('correio_group_load_us_sum') / max(broker.metric('correio_group_load_us_count'), 1):.0f} us")
     assert broker.metric("correio_groups") == GROUPS
     assert broker.metric("correio_group_offsets") == 4 * GROUPS
+
+
+async def two_brokers(first, second):
+    connections = {b.id: await ready(b.port, "g0") for b in (first, second)}
+    deadline, led = time.monotonic() + 20, set()
+    for i in range(40):
+        group = f"g{i}"
+        error, broker_id, port = await connections[first.id].coordinator(group)
+        while (error, broker_id, port) != await connections[second.id].coordinator(group) or error != OK:
+            assert time.monotonic() < deadline, (group, error)
+            error, broker_id, port = await connections[first.id].coordinator(group)
+        assert port == (first.port if broker_id == first.id else second.port)
+        other = second if broker_id == first.id else first
+        assert await connections[other.id].commit(group, "t", {0: 1}) == {0: NOT_COORDINATOR}
+        await commit(connections[broker_id], group, "t", {0: i})
+        assert await connections[broker_id].fetch(group) == ({("t", 0): i}, OK)
+        led.add(broker_id)
+    assert led == {first.id, second.id}
+
+
+def test_two_brokers_share_the_groups(cluster):
+    first, second = cluster.start_broker(1), cluster.start_broker(2)
+    first.create_topic("t", 1)
+    asyncio.run(two_brokers(first, second))
 
 
 class Crowd:
