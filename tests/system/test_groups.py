@@ -1,6 +1,8 @@
 """Consumer groups as their users see them: kcat, librdkafka's Python client, `correio consume --group` and mixtures of them; `correio group`."""
 import json
 import signal
+import socket
+import struct
 import subprocess
 import time
 
@@ -223,6 +225,58 @@ def test_a_topic_that_does_not_exist_yet_is_read_once_it_does(one_loop):
 
 def committed_of(broker, group):
     return {k: v or 0 for k, v in committed(broker, group).items()}
+
+
+def text(s):
+    return struct.pack(">h", len(s)) + s.encode()
+
+
+class Raw:
+    """Requests of old versions, byte by byte."""
+
+    def __init__(self, broker):
+        self.socket = socket.create_connection(("127.0.0.1", broker.port), timeout=20)
+
+    def send(self, key, version, body):
+        frame = struct.pack(">hhi", key, version, 1) + text("raw") + body
+        self.socket.sendall(struct.pack(">i", len(frame)) + frame)
+
+    def answer(self):
+        def read(n):
+            got = b""
+            while len(got) < n:
+                piece = self.socket.recv(n - len(got))
+                assert piece, "closed"
+                got += piece
+            return got
+        return read(struct.unpack(">i", read(4))[0])[4:]
+
+    def join(self, member=""):
+        protocols = struct.pack(">i", 1) + text("range") + struct.pack(">i", 2) + b"me"
+        self.send(11, 1, text("raw") + struct.pack(">ii", 10000, 20000) + text(member) + text("consumer") + protocols)
+
+
+def test_a_peer_that_goes_while_its_join_waits_stays_a_member(broker):
+    broker.create_topic("t", 1)
+    first, second = Raw(broker), Raw(broker)
+
+    def found():
+        first.send(10, 0, text("raw"))
+        return first.answer()[:2] == b"\0\0"
+    wait_for("the coordinator is there", found, 20, step=0.1)
+    first.join()
+    answer = first.answer()
+    assert struct.unpack(">hi", answer[:6]) == (0, 1)
+    member = answer[-answer[::-1].index(b"-war") - 4:]  # the id stands in the list of members, last
+    member = member[:member.index(struct.pack(">i", 2) + b"me")].decode()
+    second.join()  # waits for the first to join again
+    second.socket.close()
+    wait_for("it is seen", lambda: len(describe(broker, "raw")["members"]) == 2, 20, step=0.1)
+    first.send(12, 0, text("raw") + struct.pack(">i", 1) + text(member))
+    assert struct.unpack(">h", first.answer()) == (27,)
+    first.join(member)
+    answer = first.answer()
+    assert struct.unpack(">hi", answer[:6]) == (0, 2) and answer.count(b"\0\0\0\2me") == 2
 
 
 # --- kill -9 ---------------------------------------------------------------------------------------------------------
