@@ -137,9 +137,35 @@ static int consume_loop(struct correio_consumer *c, const struct consume_args *a
 	return fflush(stdout) == 0 ? CLI_OK : cli_fail_text("standard output cannot be written");
 }
 
+/* A group may wait for a topic to be made; a typing error is told all the same. What else is wrong ends it here. */
+static int look_at_topic(const struct consume_args *a, const char *topic)
+{
+	int status;
+	struct topic_store *store = topic_store_broker_open(&a->common, &status);
+	if (store == NULL)
+		return status;
+	struct topic_set set;
+	struct correio_error err;
+	status = CLI_OK;
+	if (store->ops->describe(store, topic, &set, &err) == CORREIO_OK) {
+		topic_set_free(&set);
+	} else {
+		topic_store_suggest(store, topic, &err);
+		if (err.code != CORREIO_ERR_UNKNOWN_TOPIC_OR_PARTITION)
+			status = cli_fail(&a->common, &err);
+		else
+			(void)fprintf(stderr, "correio: %s; waiting for it\n", err.message);
+	}
+	topic_store_close(store);
+	return status;
+}
+
 /* As a member of a group. */
 static int consume_in_group(const struct consume_args *a, const char *topic)
 {
+	int found = look_at_topic(a, topic);
+	if (found != CLI_OK)
+		return found;
 	struct correio_config *config = cli_client_config(&a->common);
 	if (config == NULL)
 		return CLI_FAILED;

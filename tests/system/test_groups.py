@@ -420,6 +420,10 @@ def test_wrong_use_of_groups_is_told(one_loop):
     def consume(*args):
         return one_loop.correio("consume", "t", "--group", "g", "--timeout-ms", 3000, *args, check=False)
     assert consume("--partition", 0).status == 64
+    nobody = run([CORREIO, "consume", "t", "--group", "g", "--bootstrap-server", "127.0.0.1:1"], check=False)
+    assert nobody.status == 1 and "NO_BROKER" in nobody.err
+    typo = one_loop.correio("consume", "orders", "--group", "g", "--timeout-ms", 0)
+    assert "orders does not exist" in typo.err and "waiting" in typo.err
     bad = consume("--property", "partition.assignment.strategy=rnage")
     assert bad.status == 1 and "range, roundrobin or cooperative-sticky" in bad.err
     bad = consume("--property", "session.timeout.ms=10", "--property", "heartbeat.interval.ms=3")
