@@ -136,9 +136,10 @@ static struct fetch_session_topic *find_topic(const struct fetch_session *s, con
 static struct fetch_session_topic *add_topic(struct fetch_session_cache *c, struct fetch_session *s, const struct fetch_session_key *key)
 {
 	struct fetch_session_topic *t = check_calloc(1, sizeof(*t));
+	expect(s->uses_topic_ids || key->name != NULL);
 	t->name = key->name == NULL ? NULL : check_strdup(key->name);
 	t->id = key->id;
-	if (s->uses_topic_ids)
+	if (s->uses_topic_ids || t->name == NULL)
 		HASH_ADD_KEYPTR(hh, s->topics, t->id.b, sizeof(t->id.b), t);
 	else
 		HASH_ADD_KEYPTR(hh, s->topics, t->name, strlen(t->name), t);

@@ -1,4 +1,5 @@
 /* Reading: file ranges for fetches, offsets by time. Copies nothing but batch headers. */
+#include "storage/legacy_message.h"
 #include "storage/partition_log_internal.h"
 
 enum {
@@ -139,6 +140,26 @@ int64_t partition_log_bytes_between(struct partition_log *log, int64_t offset, i
 
 /* --- by time ------------------------------------------------------------------------------------------------- */
 
+/* The same in a message of an old format. */
+static enum status search_message(struct slice bytes, int64_t t, int64_t min_offset, int64_t *ret_offset, int64_t *ret_timestamp)
+{
+	struct legacy_message m;
+	struct legacy_iterator it;
+	struct record r;
+	TRY(legacy_message_parse(bytes, &m));
+	TRY(legacy_iterator_init(&it, &m, INFLATED_MAX));
+	enum status status;
+	do {
+		status = legacy_iterator_next(&it, &r);
+	} while (status == STATUS_OK && (r.timestamp < t || r.offset < min_offset));
+	if (status == STATUS_OK) {
+		*ret_offset = r.offset;
+		*ret_timestamp = r.timestamp;
+	}
+	legacy_iterator_fini(&it);
+	return status;
+}
+
 /* The first record of the batch at or above min_offset with timestamp >= t. STATUS_NOT_FOUND; STATUS_CORRUPT when the
  * batch cannot be opened up. */
 static enum status search_batch(struct log_segment *s, const struct log_batch_info *info, int64_t t, int64_t min_offset,
@@ -147,10 +168,15 @@ static enum status search_batch(struct log_segment *s, const struct log_batch_in
 	struct record_iterator it;
 	struct record_batch batch;
 	struct record r;
-	if (info->magic < 2 || info->size_bytes > BATCH_IN_MEMORY_MAX)
+	if (info->size_bytes > BATCH_IN_MEMORY_MAX)
 		return STATUS_CORRUPT;
 	uint8_t *bytes = check_alloc((size_t)info->size_bytes);
 	enum status status = disk_file_pread_all(s->file, bytes, (size_t)info->size_bytes, info->position);
+	if (status == STATUS_OK && info->magic < 2) {
+		status = search_message(slice_of(bytes, (size_t)info->size_bytes), t, min_offset, ret_offset, ret_timestamp);
+		free(bytes);
+		return status == STATUS_OK || status == STATUS_NOT_FOUND ? status : STATUS_CORRUPT;
+	}
 	if (status == STATUS_OK)
 		status = record_batch_parse(slice_of(bytes, (size_t)info->size_bytes), &batch);
 	if (status == STATUS_OK)
@@ -178,7 +204,7 @@ static enum status search_segment(struct partition_log *log, struct log_segment 
 		TRY(log_segment_find_time(s, &log->place, t, min_offset, &b));
 		enum status status = search_batch(s, &b, t, min_offset, ret_offset, ret_timestamp);
 		if (status == STATUS_CORRUPT) {
-			/* Old formats and damaged batches: the batch as a whole. */
+			/* Damaged, or too large to look into: the batch as a whole. */
 			*ret_offset = b.base_offset > min_offset ? b.base_offset : min_offset;
 			*ret_timestamp = b.max_timestamp;
 			return STATUS_OK;

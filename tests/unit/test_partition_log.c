@@ -1,3 +1,4 @@
+#include "storage/legacy_message.h"
 #include "tests/simulation/sim_disk.h"
 #include "tests/unit/log_fixture.h"
 #include "tests/unit/unit.h"
@@ -278,6 +279,42 @@ START_TEST(partition_log_retention_by_size_and_by_log_start)
 }
 END_TEST
 
+START_TEST(partition_log_of_old_messages_is_searched_and_read)
+{
+	struct log_fixture f;
+	uint8_t bytes[1024];
+	size_t n = 0, read = 0;
+	int64_t offset, timestamp;
+	fixture_init(&f);
+	for (int i = 0; i < 6; i++) { /* formats 0 and 1 in one segment, as an old broker left it */
+		struct legacy_message m = {.magic = i < 2 ? 0 : 1, .offset = i, .timestamp = t0 + i, .value = slice_of_str("v")};
+		legacy_message_write(&m, bytes + n);
+		n += legacy_message_size(m.magic, m.key, m.value);
+	}
+	char *path = fixture_path(&f, "00000000000000000000.log");
+	fixture_store_file(path, bytes, n);
+	free(path);
+	fixture_reopen(&f, false, 0);
+	ck_assert_int_eq(partition_log_end_offset(f.log), 6);
+	ck_assert_int_eq(partition_log_offset_for_time(f.log, t0 + 4, &offset, &timestamp), STATUS_OK);
+	ck_assert_int_eq(offset, 4);
+	ck_assert_int_eq(timestamp, t0 + 4);
+	ck_assert_int_eq(partition_log_offset_for_time(f.log, t0, &offset, &timestamp), STATUS_OK);
+	ck_assert_int_eq(offset, 2); /* the ones before it have no time */
+	ck_assert_int_eq(partition_log_offset_for_time(f.log, t0 + 6, &offset, &timestamp), STATUS_OK);
+	ck_assert_int_eq(offset, -1);
+	uint8_t *all = fixture_read(&f, 0, 6, 10000, true, &read);
+	ck_assert_uint_eq(read, n);
+	ck_assert_mem_eq(all, bytes, n);
+	free(all);
+	fixture_append(&f, 1, 10, t0 + 9); /* goes on in format 2 */
+	ck_assert_int_eq(partition_log_offset_for_time(f.log, t0 + 6, &offset, &timestamp), STATUS_OK);
+	ck_assert_int_eq(offset, 6);
+	fixture_run(&f);
+	fixture_fini(&f);
+}
+END_TEST
+
 START_TEST(partition_log_segment_starts_are_those_old_enough)
 {
 	struct log_fixture f;
@@ -519,6 +556,7 @@ UNIT_MAIN("partition_log", partition_log_append_then_read_returns_the_bytes, par
 	partition_log_flush_moves_flushed_offset_and_tells, partition_log_rolls_by_size_and_time_and_reopens,
 	partition_log_truncate_cuts_whole_batches_and_goes_on, partition_log_truncate_takes_kafkas_other_files_along, partition_log_readers_of_what_is_cut_never_see_other_records,
 	partition_log_retention_trusts_the_brokers_clock, partition_log_retention_by_size_and_by_log_start,
-	partition_log_segment_starts_are_those_old_enough, partition_log_offset_for_time_finds_the_record, partition_log_append_stamps_time_and_refuses_what_cannot_fit,
+	partition_log_segment_starts_are_those_old_enough, partition_log_of_old_messages_is_searched_and_read,
+	partition_log_offset_for_time_finds_the_record, partition_log_append_stamps_time_and_refuses_what_cannot_fit,
 	partition_log_follower_takes_batches_as_they_are, partition_log_full_disk_is_an_answer,
 	partition_log_failed_fsync_fences_for_good, partition_log_any_failing_call_leaves_a_log_that_opens)
