@@ -33,3 +33,7 @@ tests_unit_test_native_front_LDADD = libnative.a libservice.a libcluster.a libst
 UNIT_TESTS += tests/unit/test_group_service
 tests_unit_test_group_service_SOURCES = tests/unit/test_group_service.c $(SERVICE_FIXTURE)
 tests_unit_test_group_service_LDADD = $(SERVICE_TEST_LIBS)
+# The coordinator and the replica layer are faked by the test.
+UNIT_TESTS += tests/unit/test_group_lag
+tests_unit_test_group_lag_SOURCES = tests/unit/test_group_lag.c $(SERVICE_FIXTURE)
+tests_unit_test_group_lag_LDADD = $(SERVICE_TEST_LIBS)
