@@ -173,7 +173,7 @@ CLIENTS = [
            lacks="consumer-protocol null-headers delete_group", assignors=("range", "roundrobin")),
     client("java-3.9", lambda: java_driver(JAVA_OLD), lacks="consumer-protocol", assignors=("range", "sticky", "cooperative-sticky")),
     client("java-4.1", lambda: java_driver(JAVA_NEW), assignors=("range", "sticky", "cooperative-sticky")),
-    client("franz-go", lambda: go_driver("franz"), lacks="consumer-protocol", assignors=("range", "roundrobin", "cooperative-sticky")),
+    client("franz-go", lambda: go_driver("franz"), assignors=("range", "roundrobin", "cooperative-sticky")),
     client("sarama", lambda: go_driver("sarama"), {"version": "3.6.0"}, lacks="consumer-protocol",
            assignors=("range", "roundrobin", "sticky")),
     client("sarama-0.10.2", lambda: go_driver("sarama"), {"version": "0.10.2.0"}, OLD_CODECS,

@@ -2,6 +2,8 @@
 
 CORREIO_CLIENTS_AGAINST=kafka runs everything against Apache Kafka 3.9.1 in place of our broker: what fails there is the test's fault.
 """
+import contextlib
+import itertools
 import os
 import pathlib
 import socket
@@ -20,6 +22,8 @@ AGAINST_KAFKA = os.environ.get("CORREIO_CLIENTS_AGAINST") == "kafka"
 # The same on both: small and quick.
 PROPERTIES = {"group.initial.rebalance.delay.ms": 0, "offsets.topic.num.partitions": 4, "auto.create.topics.enable": "false",
               "group.min.session.timeout.ms": 1000}
+
+NUMBERS = itertools.count()
 
 
 def pytest_configure(config):
@@ -41,27 +45,35 @@ def zookeeper(tmp_path_factory):
     server.stop()
 
 
-@pytest.fixture(scope="session")
-def our_broker(zookeeper, tmp_path_factory):
-    cluster = Cluster(zookeeper, tmp_path_factory.mktemp("correio"), chroot="/correio")
-    yield cluster.start_broker(1, {**PROPERTIES, "num.network.threads": 2})
-    cluster.stop_all()
+@contextlib.contextmanager
+def running(zookeeper, directory, name):
+    """Our broker, or Kafka's, with a cluster to itself."""
+    if AGAINST_KAFKA:
+        zk = zookeeper.client()
+        zk.ensure_path(f"/kafka-{name}")
+        zk.stop()
+        broker = KafkaBroker(f"{zookeeper.address}/kafka-{name}", 1, directory, PROPERTIES)
+        broker.start()
+        yield broker
+        broker.terminate(60)
+    else:
+        cluster = Cluster(zookeeper, directory, chroot=f"/{name}")
+        yield cluster.start_broker(1, {**PROPERTIES, "num.network.threads": 2})
+        cluster.stop_all()
 
 
 @pytest.fixture(scope="session")
-def kafka_broker(zookeeper, tmp_path_factory):
-    zk = zookeeper.client()
-    zk.ensure_path("/kafka")
-    zk.stop()
-    broker = KafkaBroker(zookeeper.address + "/kafka", 1, tmp_path_factory.mktemp("kafka"), PROPERTIES)
-    broker.start()
-    yield broker
-    broker.terminate(60)
+def server(zookeeper, tmp_path_factory):
+    """The broker that all share."""
+    with running(zookeeper, tmp_path_factory.mktemp("shared"), "shared") as broker:
+        yield broker
 
 
-@pytest.fixture(scope="session")
-def server(request):
-    return request.getfixturevalue("kafka_broker" if AGAINST_KAFKA else "our_broker")
+@pytest.fixture(scope="module")
+def fresh_server(zookeeper, tmp_path_factory):
+    """A broker of the module's own: nothing was done to it before."""
+    with running(zookeeper, tmp_path_factory.mktemp("fresh"), f"fresh-{next(NUMBERS)}") as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")

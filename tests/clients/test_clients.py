@@ -238,6 +238,27 @@ def test_static_members_come_back_unnoticed(client, driver, members):
     assert after["a"]["rebalances"] == rebalances  # nobody was asked to join again
 
 
+@who_can("group", "consumer-protocol")
+@pytest.mark.correio_only
+@pytest.mark.needs(68)
+def test_group_of_the_consumer_protocol(client, driver, admin, members, unique):
+    """KIP-848: the broker assigns."""
+    members.join("a", driver, protocol="consumer")
+    members.wait_shared("a")
+    members.join("b", driver, protocol="consumer")
+    members.wait_shared("a", "b")
+    send(admin, unique, values("shared"), 6)
+    members.wait_read(values("shared"))
+    members.commit("a")
+    members.commit("b")
+    assert driver.committed(group=unique, topic=unique, partitions=list(range(6)))["offsets"] == [10] * 6
+    members.leave("a")
+    members.wait_shared("b")
+    members.read = []
+    send(admin, unique, values("one"), 6)
+    members.wait_read(values("one"))
+
+
 @GROUPS
 def test_kcat_shares_a_group(server, admin, unique, tmp_path):
     """kcat -G commits by itself: two share, one is ended, and a third begins where they stopped."""

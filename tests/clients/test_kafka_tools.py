@@ -14,7 +14,7 @@ import subprocess
 
 import pytest
 
-from clients import CACHE, HERE, ROOT, command, newer
+from clients import BY_NAME, CACHE, HERE, ROOT, Driver, command, newer
 from conftest import AGAINST_KAFKA
 from kafka import jars, tool
 from test_clients import Members
@@ -282,7 +282,7 @@ def recorded():
 
 
 @pytest.fixture(scope="module")
-def tools(server, tmp_path_factory):
+def tools(tmp_path_factory):
     t = Tools(tmp_path_factory.mktemp("tools"))
     t.table, t.got = [], {}
     yield t
@@ -296,19 +296,21 @@ def tools(server, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def live(drivers):
+def live(fresh_server, tmp_path_factory):
     """live(True): group "live" has a member from now on; live(False): no more."""
     members = []
+    driver = Driver(BY_NAME["confluent-1.7"], fresh_server.bootstrap, tmp_path_factory.mktemp("live") / "driver.log")
 
     def switch(on):
         if on and not members:
             members.append(Members("live", "t", 5))
-            members[0].join("a", drivers("confluent-1.7"))
+            members[0].join("a", driver)
             members[0].wait_shared("a")
         if not on and members:
             members.pop().leave("a")
     yield switch
     switch(False)
+    driver.close()
 
 
 def names():
@@ -319,13 +321,13 @@ def names():
 
 
 @pytest.mark.parametrize("name,s", [pytest.param(n, s, id=n[6:].replace(" --", " ").replace("--", "")) for n, s in zip(names(), STEPS)])
-def test_tool(name, s, tools, live, server, versions):
+def test_tool(name, s, tools, live, fresh_server, versions):
     missing = [key for key in s["needs"] if key not in versions]
     if missing:
         tools.table.append(("not yet", name))
         pytest.xfail(f"not advertised: API {missing}")
     live(s["live"])
-    got = normal(s, tools.run(s, server.bootstrap), tools.dir)
+    got = normal(s, tools.run(s, fresh_server.bootstrap), tools.dir)
     if REWRITE:
         tools.got[name] = got
         return

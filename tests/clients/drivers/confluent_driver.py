@@ -18,7 +18,8 @@ class GroupMember(Member):
         settings = {"group.id": o["group"], "auto.offset.reset": "earliest", "enable.auto.commit": False,
                     "partition.assignment.strategy": o.get("assignor", "range")}
         if o.get("protocol") == "consumer":
-            settings["group.protocol"] = settings.pop("partition.assignment.strategy") and "consumer"
+            del settings["partition.assignment.strategy"]
+            settings["group.protocol"] = "consumer"
         else:
             settings.update({"session.timeout.ms": o.get("session_ms", 6000), "heartbeat.interval.ms": 300})
         if o.get("instance"):

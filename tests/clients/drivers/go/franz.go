@@ -155,6 +155,9 @@ func (f *franz) join(c *command) {
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, added map[string][]int32) { m.assign(added) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { m.revoke(gone) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { m.revoke(gone) })}
+	if c.Protocol == "consumer" {
+		options = append(options, kgo.ServerSideBalancer())
+	}
 	if c.Instance != "" {
 		options = append(options, kgo.InstanceID(c.Instance))
 	}
