@@ -234,6 +234,17 @@ static const char *word_name(const struct word *words, int value)
 	unreachable("value without a word");
 }
 
+/* As short as it may be and still read back as the same number. */
+static char *format_f64(double v)
+{
+	double again;
+	char *text = check_asprintf("%.15g", v);
+	if (bytes_parse_double(slice_of_str(text), &again) == STATUS_OK && again >= v && again <= v)
+		return text;
+	free(text);
+	return check_asprintf("%.17g", v);
+}
+
 char *config_table_format(const struct setting_row *row, const void *base)
 {
 	union setting_value v = {0};
@@ -244,7 +255,7 @@ char *config_table_format(const struct setting_row *row, const void *base)
 	case SETTING_KIND_i64:
 		return check_asprintf("%" PRId64, v.i64);
 	case SETTING_KIND_f64:
-		return check_asprintf("%.15g", v.f64);
+		return format_f64(v.f64);
 	case SETTING_KIND_bool:
 		return check_strdup(v.boolean ? "true" : "false");
 	case SETTING_KIND_string:

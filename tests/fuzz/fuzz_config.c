@@ -50,7 +50,10 @@ static void check_loaded(const struct settings *s)
 	struct settings_load_options o = {.path = "again", .text = slice_of(first.text, first.n), .standalone = true};
 	struct settings again;
 	struct settings_report report;
-	expect(settings_load(&again, &o, &report) == STATUS_OK);
+	enum status status = settings_load(&again, &o, &report);
+	for (size_t i = 0; i < report.errors.count; i++)
+		(void)fprintf(stderr, "%s\n", report.errors.list[i]);
+	expect(status == STATUS_OK);
 	struct printed second = print_settings(&again);
 	expect(slice_equal(slice_of(first.text, first.n), slice_of(second.text, second.n)));
 	free(first.text);
