@@ -348,8 +348,12 @@ void group_coordinator_leave(struct group_partition *gp, struct group_request *r
 
 void group_coordinator_describe(struct group_partition *gp, struct group_request *r)
 {
-	const struct group_entry *e = group_coordinator_find(gp, r->group_id);
+	struct group_entry *e = group_coordinator_find(gp, r->group_id);
 	struct group_description d = {.state = GROUP_DEAD};
+	if (e != NULL && e->type == &group_coordinator_consumer && r->describe.any_type) {
+		group_coordinator_consumer_describe_as_classic(e, r);
+		return;
+	}
 	bool known = e != NULL && e->type == &group_coordinator_classic;
 	if (known)
 		group_describe(e->classic, &d);

@@ -592,3 +592,74 @@ void group_coordinator_consumer_describe(struct group_partition *gp, struct grou
 	else
 		group_coordinator_answer_full(r);
 }
+
+/* --- in the words of classic groups --------------------------------------------------------------------------------------- */
+
+/* What a classic leader would have given the member: Kafka's ConsumerProtocolAssignment, version 0. A topic that is gone since is left
+ * out. */
+static bool give_assignment(const struct group_coordinator *c, struct arena *a, const struct partition_set *s, struct slice *ret_bytes)
+{
+	enum { FIXED_BYTES = 10, TOPIC_BYTES = 6 + TOPIC_NAME_MAX };
+	size_t size = FIXED_BYTES + s->count * (TOPIC_BYTES + sizeof(int32_t)), count_at = sizeof(int16_t);
+	uint8_t *p = arena_alloc(a, size);
+	struct byte_writer w;
+	int32_t count = 0;
+	if (p == NULL)
+		return false;
+	byte_writer_init(&w, p, size);
+	byte_writer_i16(&w, 0);
+	byte_writer_i32(&w, 0);
+	for (size_t i = 0, end; i < s->count; i = end) {
+		end = partition_set_topic_end(s, i);
+		const struct image_topic *t = c->image == NULL ? NULL : cluster_image_topic_by_id(c->image, &s->items[i].topic_id);
+		if (t == NULL)
+			continue;
+		count++;
+		byte_writer_i16(&w, (int16_t)strlen(t->name));
+		byte_writer_bytes(&w, slice_of_str(t->name));
+		byte_writer_i32(&w, (int32_t)(end - i));
+		for (size_t k = i; k < end; k++)
+			byte_writer_i32(&w, s->items[k].partition);
+	}
+	byte_writer_i32(&w, -1); /* no user data */
+	if (w.status != STATUS_OK)
+		return false;
+	bytes_put_i32(p + count_at, count);
+	*ret_bytes = slice_of(p, w.at);
+	return true;
+}
+
+static bool give_as_classic(const struct group_coordinator *c, struct group_request *r, const struct consumer_group_description *d)
+{
+	struct group_request_member *members = arena_calloc(r->arena, d->member_count + 1, sizeof(*members));
+	for (size_t i = 0; members != NULL && i < d->member_count; i++) {
+		const struct consumer_group_description_member *from = &d->members[i];
+		if (!give_text(r->arena, from->member_id, &members[i].member_id) ||
+			!give_text(r->arena, from->instance_id, &members[i].instance_id) ||
+			!give_text(r->arena, from->client_id, &members[i].client_id) ||
+			!give_text(r->arena, from->client_host, &members[i].client_host) ||
+			!give_assignment(c, r->arena, from->assignment, &members[i].assignment))
+			return false;
+	}
+	r->describe = (struct group_request_describe){
+		.state = consumer_group_state_name(d->state),
+		.protocol_type = "consumer",
+		.protocol = consumer_assignor_name(d->assignor),
+		.members = members,
+		.member_count = members == NULL ? 0 : d->member_count,
+	};
+	return members != NULL;
+}
+
+void group_coordinator_consumer_describe_as_classic(struct group_entry *e, struct group_request *r)
+{
+	struct consumer_group_description d;
+	expect(e->type == &group_coordinator_consumer);
+	consumer_group_describe(e->consumer->machine, &d);
+	bool fits = give_as_classic(e->partition->coordinator, r, &d);
+	free(d.members);
+	if (fits)
+		group_coordinator_answer(r, STATUS_OK);
+	else
+		group_coordinator_answer_full(r);
+}

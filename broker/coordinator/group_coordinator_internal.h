@@ -186,6 +186,8 @@ void group_coordinator_describe(struct group_partition *gp, struct group_request
 extern const struct group_type group_coordinator_consumer;
 void group_coordinator_consumer_heartbeat(struct group_partition *gp, struct group_request *r);
 void group_coordinator_consumer_describe(struct group_partition *gp, struct group_request *r);
+/* In the words of classic groups. */
+void group_coordinator_consumer_describe_as_classic(struct group_entry *e, struct group_request *r);
 /* While loading: a record of one of its kinds. */
 void group_coordinator_consumer_replay(struct group_entry *e, const struct group_record_view *v);
 /* After loading: is it a group of this type? Otherwise nothing of that is left. */

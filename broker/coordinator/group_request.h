@@ -100,6 +100,7 @@ struct group_request_delete_offsets {
 	size_t offset_count;
 };
 struct group_request_describe { /* out; state "Dead" for a group that is not there */
+	bool any_type; /* in: consumer groups (KIP-848) too, told in the words of classic ones; to Kafka's DescribeGroups they are dead */
 	const char *state, *protocol_type, *protocol;
 	const struct group_request_member *members;
 	size_t member_count;

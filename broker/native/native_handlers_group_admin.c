@@ -72,6 +72,8 @@ void native_handlers_describe_groups(struct native_call *c)
 	struct group_fan *f = fan_of(c, m->groups, m->n_groups, GROUP_REQUEST_DESCRIBE);
 	if (f == NULL)
 		return;
+	for (size_t i = 0; i < f->count; i++)
+		f->parts[i].request.describe.any_type = true;
 	f->done = described;
 	group_fan_start(f);
 }

@@ -122,6 +122,8 @@ def test_both_clients_share_a_group_over_a_crash_of_the_broker(server, speaker, 
     for name in names:
         members.commit(name)
     held = {name: sorted(members.assignment(name)) for name in names}
+    described = server.correio("group", "describe", unique, "--json").json()
+    assert described["state"] == "Stable" and sorted(o["committed_offset"] for o in described["offsets"]) == [10] * PARTITIONS
     server.kill()
     server.start()
     wait_for("the committed offsets", lambda: ours.committed(

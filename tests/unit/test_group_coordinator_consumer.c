@@ -253,6 +253,31 @@ START_TEST(empty_groups_are_deleted_for_good)
 }
 END_TEST
 
+START_TEST(our_own_tools_see_a_group_of_either_protocol)
+{
+	static const char wanted[] = "\0\0\0\0\0\1\0\6orders\0\0\0\x0a";
+	begin();
+	ck_assert_int_eq(beat_status("g", joining("one")), STATUS_OK);
+	struct coordinator_call *d = coordinator_call_new(GROUP_REQUEST_DESCRIBE, "g");
+	ck_assert_int_eq(coordinator_call_answer(&f, d), STATUS_OK);
+	ck_assert_str_eq(d->r.describe.state, "Dead");
+	coordinator_call_free(d);
+	d = coordinator_call_new(GROUP_REQUEST_DESCRIBE, "g");
+	d->r.describe.any_type = true;
+	ck_assert_int_eq(coordinator_call_answer(&f, d), STATUS_OK);
+	ck_assert_str_eq(d->r.describe.state, "Stable");
+	ck_assert_str_eq(d->r.describe.protocol, "uniform");
+	ck_assert_uint_eq(d->r.describe.member_count, 1);
+	struct slice a = d->r.describe.members[0].assignment;
+	ck_assert_uint_eq(a.n, sizeof(wanted) - 1 + sizeof(int32_t) * 11);
+	ck_assert_mem_eq(a.p, wanted, sizeof(wanted) - 1);
+	ck_assert_int_eq(bytes_get_i32(a.p + a.n - 8), 9);
+	ck_assert_int_eq(bytes_get_i32(a.p + a.n - 4), -1);
+	coordinator_call_free(d);
+	end();
+}
+END_TEST
+
 START_TEST(the_parked_are_answered_when_the_partition_goes)
 {
 	begin();
@@ -294,7 +319,7 @@ START_TEST(a_large_group_is_written_in_pieces)
 }
 END_TEST
 
-UNIT_MAIN("group_coordinator_consumer", a_join_is_answered_when_it_is_durable, groups_come_back_after_a_crash,
+UNIT_MAIN("group_coordinator_consumer", our_own_tools_see_a_group_of_either_protocol, a_join_is_answered_when_it_is_durable, groups_come_back_after_a_crash,
 	sessions_begin_anew_after_a_load_and_end, offsets_are_for_members_of_the_epoch, expressions_follow_the_topics,
 	a_group_has_one_protocol_at_a_time, refused_heartbeats_leave_no_group_behind, empty_groups_are_deleted_for_good,
 	the_parked_are_answered_when_the_partition_goes, a_large_group_is_written_in_pieces)
