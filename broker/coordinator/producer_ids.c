@@ -11,7 +11,7 @@
 
 enum {
 	BLOCK_SIZE = ZK_SCHEMA_PRODUCER_ID_BLOCK_SIZE,
-	LOW_MARK = BLOCK_SIZE / 10, /* Kafka: PrefetchThreshold 0.90 */
+	LOW_MARK = BLOCK_SIZE / 2, /* Kafka, whose producers wait for the claim: a tenth */
 	DEADLINE_MS = 10 * 1000,
 	RETRY_US = 200 * 1000,
 	RETRY_MAX_US = 10 * 1000 * 1000,

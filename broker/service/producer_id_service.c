@@ -28,9 +28,9 @@ static void producer_id_service_take(struct task *t)
 
 void producer_id_service_start(struct producer_id_request *r)
 {
-	struct producer_ids *ids = r->service->producer_ids;
-	CHECK_MAGIC(service_loop, r->service);
-	expect_on_loop(r->service->scheduler);
+	const struct service_loop *s = CAST(service_loop, r->service);
+	struct producer_ids *ids = s->producer_ids;
+	expect_on_loop(s->scheduler);
 	expect(r->done != NULL);
 	if (r->transactional_id != NULL && r->transactional_id[0] == '\0') {
 		answer(r, STATUS_INVALID_REQUEST);

@@ -61,3 +61,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz_kafka_front
 tests_fuzz_fuzz_kafka_front_SOURCES = tests/fuzz/fuzz_kafka_front.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_kafka_front_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_kafka_front_LDFLAGS = $(FUZZ_LINK)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_producer_snapshot
+tests_fuzz_fuzz_producer_snapshot_SOURCES = tests/fuzz/fuzz_producer_snapshot.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_producer_snapshot_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_producer_snapshot_LDFLAGS = $(FUZZ_LINK)

@@ -69,19 +69,19 @@ END_TEST
 START_TEST(producer_ids_next_block_is_there_before_it_is_needed)
 {
 	begin(NULL);
-	for (int64_t i = 0; i < 899; i++)
+	for (int64_t i = 0; i < 499; i++)
 		ck_assert_int_eq(next(), i);
-	ck_assert_int_eq(producer_ids_left(ids), 101);
-	ck_assert_int_eq(next(), 899);
+	ck_assert_int_eq(producer_ids_left(ids), 501);
+	ck_assert_int_eq(next(), 499);
 	zk_manual_run(&zk);
-	ck_assert_int_eq(producer_ids_left(ids), 1100);
+	ck_assert_int_eq(producer_ids_left(ids), 1500);
 	/* Another broker takes one in between. */
 	ck_assert_int_eq(zk_manual_set(&zk, PATH, "{\"version\":1,\"broker\":1,\"block_start\":\"2000\",\"block_end\":\"2999\"}"),
 		STATUS_OK);
-	for (int64_t i = 900; i < 1901; i++)
+	for (int64_t i = 500; i < 1501; i++)
 		ck_assert_int_eq(next(), i);
 	zk_manual_run(&zk);
-	for (int64_t i = 1901; i < 2000; i++)
+	for (int64_t i = 1501; i < 2000; i++)
 		ck_assert_int_eq(next(), i);
 	ck_assert_int_eq(next(), 3000);
 	end();
