@@ -239,7 +239,7 @@ static char *format_f64(double v)
 {
 	double again;
 	char *text = check_asprintf("%.15g", v);
-	if (bytes_parse_double(slice_of_str(text), &again) == STATUS_OK && again >= v && again <= v)
+	if (bytes_parse_double(text, &again) == STATUS_OK && again >= v && again <= v)
 		return text;
 	free(text);
 	return check_asprintf("%.17g", v);
