@@ -309,6 +309,7 @@ void log_manager_open_entry(const struct log_manager *m, struct log_entry *e, co
 		.recovery_point = e->recovery_point,
 		.log_start_offset = e->start_offset,
 		.cleaner_offset = e->cleaner_offset,
+		.is_new = e->is_new,
 	};
 	e->status = partition_log_open(&m->env, &o, &e->log, &failure);
 	if (e->status != STATUS_OK) {

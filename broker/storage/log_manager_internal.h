@@ -23,6 +23,7 @@ struct log_entry {
 	enum log_entry_state state;
 	enum status status; /* why FAILED */
 	struct partition_log *log;
+	bool is_new;     /* its directory was made by us and may not be durable yet */
 	bool handed_out; /* its owner closes it */
 	bool has_topic_id;
 	struct uuid topic_id;

@@ -101,8 +101,8 @@ static enum status make_directory(const struct log_waiter *w)
 	if (s != STATUS_OK && s != STATUS_EXISTS)
 		return s;
 	if (w->has_topic_id)
-		TRY(partition_metadata_write(&place, &w->topic_id));
-	return disk_sync_directory(place.disk, e->dir->path);
+		TRY(partition_metadata_write_new(&place, &w->topic_id));
+	return STATUS_OK; /* durable with the log's first flush, so with its first record */
 }
 
 static void open_work(struct job *j)
@@ -111,6 +111,7 @@ static void open_work(struct job *j)
 	CHECK_MAGIC(log_waiter, w);
 	struct log_entry *e = w->entry;
 	w->status = w->create ? make_directory(w) : STATUS_OK;
+	e->is_new = w->create;
 	if (w->status == STATUS_OK && e->log == NULL) {
 		log_manager_open_entry(w->m, e, &w->settings);
 		w->status = e->status;

@@ -578,6 +578,7 @@ static enum status run(struct recovery *r)
 	struct partition_files files;
 	bool epochs_known = false;
 	enum status s = partition_directory_load(&r->in->place, &files);
+	r->buffer = check_alloc(files.count > 0 ? SCAN_BUFFER_BYTES : LOG_SCAN_BUFFER_MIN);
 	r->out->snapshots = files.snapshots;
 	files.snapshots = (struct producer_snapshots){0};
 	r->out->has_transaction_index = files.has_transaction_index;
@@ -603,7 +604,6 @@ enum status log_recovery_run(const struct log_recovery_input *in, struct log_rec
 	struct log_recovery_input input = *in;
 	struct recovery r = {.in = &input, .out = &out, .failure = ret_failure, .recovery_point = in->recovery_point, .last_epoch = -1};
 	leader_epoch_cache_init(&out.epochs);
-	r.buffer = check_alloc(SCAN_BUFFER_BYTES);
 	enum status s = run(&r);
 	free(r.buffer);
 	if (s != STATUS_OK) {

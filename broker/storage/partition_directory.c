@@ -339,14 +339,61 @@ enum status partition_metadata_read(const struct log_place *place, struct uuid *
 	return ok ? STATUS_OK : STATUS_CORRUPT;
 }
 
+enum { METADATA_TEXT = 64 };
+
+static size_t format_metadata(const struct uuid *topic_id, char text[static METADATA_TEXT])
+{
+	char id[UUID_TEXT_SIZE];
+	uuid_format(topic_id, id);
+	int n = snprintf(text, METADATA_TEXT, "version: 0\ntopic_id: %s", id);
+	expect(n > 0 && n < METADATA_TEXT);
+	return (size_t)n;
+}
+
 enum status partition_metadata_write(const struct log_place *place, const struct uuid *topic_id)
 {
-	char id[UUID_TEXT_SIZE], text[64];
-	uuid_format(topic_id, id);
-	int n = snprintf(text, sizeof(text), "version: 0\ntopic_id: %s", id);
-	expect(n > 0 && (size_t)n < sizeof(text));
+	char text[METADATA_TEXT];
+	size_t n = format_metadata(topic_id, text);
 	char *path = path_of(place, PARTITION_METADATA_NAME);
-	enum status s = disk_replace_file(place->disk, path, slice_of(text, (size_t)n));
+	enum status s = disk_replace_file(place->disk, path, slice_of(text, n));
 	free(path);
+	return s;
+}
+
+enum status partition_metadata_write_new(const struct log_place *place, const struct uuid *topic_id)
+{
+	char text[METADATA_TEXT];
+	size_t n = format_metadata(topic_id, text);
+	struct disk_file *f;
+	char *path = path_of(place, PARTITION_METADATA_NAME);
+	enum status s = disk_open(place->disk, path, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &f);
+	free(path);
+	TRY(s);
+	s = disk_file_pwrite(f, text, n, 0);
+	disk_file_close(f);
+	return s;
+}
+
+static enum status sync_metadata(const struct log_place *place)
+{
+	struct disk_file *f;
+	char *path = path_of(place, PARTITION_METADATA_NAME);
+	enum status s = disk_open(place->disk, path, DISK_WRITE, &f);
+	free(path);
+	if (s != STATUS_OK)
+		return s == STATUS_NOT_FOUND ? STATUS_OK : s;
+	s = disk_file_fdatasync(f);
+	disk_file_close(f);
+	return s;
+}
+
+enum status partition_directory_sync_new(const struct log_place *place)
+{
+	TRY(sync_metadata(place));
+	const char *slash = strrchr(place->directory, '/');
+	expect(slash != NULL);
+	char *above = slash == place->directory ? check_strdup("/") : check_strndup(place->directory, (size_t)(slash - place->directory));
+	enum status s = disk_sync_directory(place->disk, above);
+	free(above);
 	return s;
 }

@@ -46,4 +46,9 @@ MUST_CHECK enum status partition_offset_file_remove(const struct log_place *plac
 /* partition.metadata: STATUS_NOT_FOUND, STATUS_CORRUPT. */
 MUST_CHECK enum status partition_metadata_read(const struct log_place *place, struct uuid *ret_topic_id);
 MUST_CHECK enum status partition_metadata_write(const struct log_place *place, const struct uuid *topic_id);
+/* In a directory just made: not durable before partition_directory_sync_new. A crash may leave it empty, which counts as
+ * missing. */
+MUST_CHECK enum status partition_metadata_write_new(const struct log_place *place, const struct uuid *topic_id);
+/* What a new directory needs beside its own sync: partition.metadata, and its name in the directory above. */
+MUST_CHECK enum status partition_directory_sync_new(const struct log_place *place);
 #endif

@@ -95,6 +95,7 @@ enum status partition_log_open(const struct log_environment *env, const struct l
 	log->tp = o->tp;
 	log->settings = *o->settings;
 	log->cleaner_offset = o->cleaner_offset;
+	log->directory_new = o->is_new;
 	loop_timer_init(&log->flush_timer, "log flush", partition_log_flush_timer_fired);
 	loop_timer_init(&log->purge_timer, "log purge", partition_log_purge_timer_fired);
 	take_recovered(log, &recovered);
@@ -475,7 +476,10 @@ enum status partition_log_start_leader_epoch(struct partition_log *log, int32_t 
 		return STATUS_FENCED_LEADER_EPOCH;
 	if (leader_epoch_cache_assign(&log->epochs, leader_epoch, log->end_offset)) {
 		partition_log_epochs_changed(log, log->end_offset);
-		partition_log_flush(log);
+		/* An epoch without records means nothing in an empty log: it is written with the first of them. A thousand new
+		 * partitions would otherwise wait for several thousand fsyncs. */
+		if (partition_log_size_bytes(log) > 0)
+			partition_log_flush(log);
 	}
 	return STATUS_OK;
 }

@@ -29,6 +29,7 @@ struct log_open_options {
 	bool clean;                         /* the clean-shutdown marker was there: skip recovery */
 	int64_t recovery_point;             /* synced up to here (exclusive); 0 when unknown */
 	int64_t log_start_offset;           /* from the checkpoint; -1 when none */
+	bool is_new;                        /* the directory was just made: its name is not durable yet */
 	int64_t cleaner_offset;             /* compacted up to here, from the checkpoint; 0 when none */
 };
 /* Loads the segments, recovers what may be torn (log_recovery), rebuilds what is missing. May sleep: call it on a pool

@@ -35,7 +35,7 @@ struct log_job {
 	int64_t snapshot_offset;
 	enum status snapshot_status;
 	_Atomic bool snapshot_void; /* the log was cut meanwhile */
-	bool sync_directory, remove_limit, remove_prepared;
+	bool sync_directory, sync_new, remove_limit, remove_prepared;
 	char *prepare_path;
 	struct disk_file *prepared;
 	int64_t target_offset;
@@ -79,6 +79,7 @@ struct partition_log {
 	int64_t epochs_unsaved_from; /* start of the earliest entry not on disk yet */
 	bool fenced, closing, directory_changed, has_transaction_index, has_recovery_limit;
 	bool prepare_failed;
+	bool directory_new; /* its name and partition.metadata become durable with the first flush */
 	bool uncleanable; /* a compaction failed: not tried again */
 	int64_t cleaner_offset; /* compacted up to here */
 	struct compaction_run *compaction; /* under way; NULL: none */

@@ -56,6 +56,8 @@ static void job_work(struct job *j)
 		partition_log_write_snapshot(log);
 	if (job->sync_directory)
 		keep_first(&job->status, disk_sync_directory(d, log->directory));
+	if (job->sync_new)
+		keep_first(&job->status, partition_directory_sync_new(&log->place));
 	if (job->remove_limit && job->status == STATUS_OK)
 		keep_first(&job->status, partition_offset_file_remove(&log->place, PARTITION_RECOVERY_LIMIT_NAME));
 	if (job->kind == LOG_JOB_CLOSE && log->close_sync && (log->fenced || job->status != STATUS_OK))
@@ -161,6 +163,7 @@ static void prepare_job(struct partition_log *log, enum log_job_kind kind)
 		add_epochs(log);
 		add_snapshot(log);
 		job->sync_directory = log->directory_changed;
+		job->sync_new = log->directory_new;
 		log->directory_changed = false;
 		/* After a clean stop the checkpoint is written anew. Until then the limit costs a longer scan at most. */
 		job->remove_limit = log->has_recovery_limit && kind == LOG_JOB_CLOSE;
@@ -249,6 +252,7 @@ static void settle_sync(struct partition_log *log)
 	if (job->status != STATUS_OK)
 		partition_log_fence(log, job->status, "an fsync failed");
 	if (status == STATUS_OK) {
+		log->directory_new = log->directory_new && !job->sync_new;
 		if (job->target_offset > log->flushed_offset)
 			log->flushed_offset = job->target_offset;
 		if (job->sync_directory && !log->directory_changed)

@@ -1,4 +1,5 @@
 #include "storage/legacy_message.h"
+#include "storage/partition_directory.h"
 #include "tests/simulation/sim_disk.h"
 #include "tests/unit/log_fixture.h"
 #include "tests/unit/unit.h"
@@ -552,7 +553,51 @@ START_TEST(partition_log_any_failing_call_leaves_a_log_that_opens)
 }
 END_TEST
 
-UNIT_MAIN("partition_log", partition_log_append_then_read_returns_the_bytes, partition_log_read_keeps_to_its_limits,
+/* The directory of a new log becomes durable with its first flush, not before: then, whatever the dice say, it is there. */
+START_TEST(partition_log_in_a_new_directory_is_durable_once_flushed)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct log_fixture f;
+		struct uuid id = {{1, 2, 3}}, found;
+		fixture_init(&f);
+		struct sim_disk *sim = sim_disk_new(seed, &f.clock.clock);
+		sim_disk_prepare_directory(sim, f.root);
+		f.env.disk = sim_disk_disk(sim);
+		struct log_place place = {.disk = f.env.disk, .directory = f.directory};
+		ck_assert_int_eq(disk_mkdir(f.env.disk, f.directory), STATUS_OK);
+		ck_assert_int_eq(partition_metadata_write_new(&place, &id), STATUS_OK);
+		struct log_open_options o = {
+			.directory = f.directory, .settings = &f.settings, .log_start_offset = -1, .is_new = true};
+		ck_assert_int_eq(topic_partition_set(&o.tp, slice_of_str("t"), 0), STATUS_OK);
+		uint64_t syncs = sim_disk_calls(sim, SIM_DISK_FDATASYNC) + sim_disk_calls(sim, SIM_DISK_SYNC_DIRECTORY);
+		ck_assert_int_eq(partition_log_open(&f.env, &o, &f.log, &f.failure), STATUS_OK);
+		partition_log_adopt(f.log, manual_scheduler_scheduler(f.scheduler));
+		ck_assert_int_eq(partition_log_start_leader_epoch(f.log, 3), STATUS_OK);
+		fixture_run(&f);
+		/* A thousand of them wait for no disk. */
+		ck_assert_uint_eq(sim_disk_calls(sim, SIM_DISK_FDATASYNC) + sim_disk_calls(sim, SIM_DISK_SYNC_DIRECTORY), syncs);
+		(void)fixture_append(&f, 2, 50, 1);
+		partition_log_flush(f.log);
+		fixture_run(&f);
+		ck_assert_int_eq(partition_log_flushed_offset(f.log), 2);
+		sim_disk_power_off(sim, 1);
+		fixture_kill(&f);
+		sim_disk_crash(sim);
+		ck_assert_int_eq(partition_metadata_read(&place, &found), STATUS_OK);
+		ck_assert(uuid_equal(&id, &found));
+		fixture_reopen(&f, false, 0);
+		ck_assert_int_eq(fixture_check_all(&f), 2);
+		ck_assert_int_eq(partition_log_latest_epoch(f.log), 3);
+		fixture_close(&f, false);
+		f.env.disk = disk_system();
+		sim_disk_free(sim);
+		fixture_fini(&f);
+	}
+}
+END_TEST
+
+UNIT_MAIN("partition_log", partition_log_in_a_new_directory_is_durable_once_flushed,
+	partition_log_append_then_read_returns_the_bytes, partition_log_read_keeps_to_its_limits,
 	partition_log_flush_moves_flushed_offset_and_tells, partition_log_rolls_by_size_and_time_and_reopens,
 	partition_log_truncate_cuts_whole_batches_and_goes_on, partition_log_truncate_takes_kafkas_other_files_along, partition_log_readers_of_what_is_cut_never_see_other_records,
 	partition_log_retention_trusts_the_brokers_clock, partition_log_retention_by_size_and_by_log_start,
