@@ -34,3 +34,7 @@ THREADED_TESTS += tests/unit/test_replica_threads
 UNIT_TESTS += tests/unit/test_fetch_session
 tests_unit_test_fetch_session_SOURCES = tests/unit/test_fetch_session.c tests/unit/unit.h
 tests_unit_test_fetch_session_LDADD = $(REPLICA_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test_replica_cleaner
+tests_unit_test_replica_cleaner_SOURCES = tests/unit/test_replica_cleaner.c tests/unit/unit.h $(REPLICA_FIXTURE)
+tests_unit_test_replica_cleaner_LDADD = $(REPLICA_TEST_LIBS)
