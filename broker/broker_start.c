@@ -278,8 +278,6 @@ static void make_services(struct broker *b)
 		.loops = b->services,
 		.loop_count = (size_t)b->loop_count,
 		.settings = b->settings,
-		.state = b->state,
-		.cluster = b->cluster,
 		.cluster_id = b->cluster_id,
 		.broker_id = b->broker_id,
 	};
@@ -289,6 +287,8 @@ static void make_services(struct broker *b)
 		.loop_count = (size_t)b->loop_count,
 		.settings = b->settings,
 		.cluster_id = b->cluster_id,
+		.state = b->state,
+		.cluster = b->cluster,
 	};
 	b->kafka = kafka_dispatch_new(&kafka);
 }

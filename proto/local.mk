@@ -1,6 +1,6 @@
 # protoc-c writes beside the build; its code is a library of its own with plain -Wall.
 PROTO_FILES = proto/native/frame.proto proto/native/data.proto proto/native/metadata.proto proto/native/admin.proto \
-	proto/native/control.proto proto/native/groups.proto
+	proto/native/groups.proto
 PROTO_C = $(PROTO_FILES:.proto=.pb-c.c)
 PROTO_H = $(PROTO_FILES:.proto=.pb-c.h)
 EXTRA_DIST += $(PROTO_FILES)
@@ -15,7 +15,7 @@ noinst_LIBRARIES += libproto.a
 libproto_a_CFLAGS = $(GENERATED_CFLAGS)
 libproto_a_CPPFLAGS = -I$(top_builddir)/proto/native $(PROTOBUF_C_CFLAGS)
 nodist_libproto_a_SOURCES = proto/native/frame.pb-c.c proto/native/data.pb-c.c proto/native/metadata.pb-c.c \
-	proto/native/admin.pb-c.c proto/native/control.pb-c.c proto/native/groups.pb-c.c
+	proto/native/admin.pb-c.c proto/native/groups.pb-c.c
 
 # Tables, included by broker/wire/kafka_messages.[ch] and tests.
 EXTRA_DIST += proto/kafka/all.def proto/kafka/api_versions.def proto/kafka/create_partitions.def proto/kafka/create_topics.def \

@@ -10,12 +10,19 @@
 enum { QUEUE_MAX = 256 }; /* a controller has one request in flight; several only while controllers change */
 enum { LEADER_DURING_DELETE = -2 };
 
+enum job_kind {
+	JOB_REQUEST,
+	JOB_INHERITED, /* what topics inherit has changed */
+	JOB_OVERRIDES, /* what some topics override has changed */
+};
 struct control_job {
 	struct control_job *next;
 	struct cluster_state *state;
+	enum job_kind kind;
 	struct control_request request;
 	struct control_response response;
-	bool reconfigures; /* no request: what topics inherit has changed */
+	char **topics; /* OVERRIDES */
+	size_t topic_count;
 	cluster_state_done_fn done;
 	void *arg;
 };
@@ -51,7 +58,8 @@ struct cluster_state {
 	void (*configs_loaded)(void *arg, enum status s); /* NULL: nobody waits */
 	void *configs_loaded_arg;
 	bool topic_configs_known;
-	bool reconfigure_waits; /* such a job is queued, and not begun */
+	bool inherited_waits; /* such a job is queued, and not begun */
+	struct control_job *overrides_wait; /* the same; takes more topics */
 };
 MAGIC(cluster_state, 0x434c5354);
 
@@ -327,20 +335,13 @@ static void update_metadata(struct cluster_state *s, struct update_metadata_requ
 		s->image->broker_count, s->image->topic_count);
 }
 
-static void keep_overrides(struct cluster_state *s, const struct update_configs_request *r)
+/* The next image shows what these topics override now. */
+static void show_overrides(struct cluster_state *s, const char *const *topics, size_t count)
 {
 	struct topic_set set = {0};
 	topic_set_share(&set, s->image);
-	for (size_t i = 0; i < r->topic_count; i++) {
-		const struct control_topic_config *t = &r->topics[i];
-		if (topic_name_check(slice_of_str(t->topic)) != STATUS_OK)
-			continue;
-		struct image_config *entries = check_calloc(t->entry_count + 1, sizeof(*entries));
-		for (size_t k = 0; k < t->entry_count; k++)
-			entries[k] = (struct image_config){t->entries[k].key, t->entries[k].value};
-		topic_overrides_set(s->env.overrides, t->topic, entries, t->entry_count);
-		free(entries);
-		const struct image_topic *old = topic_set_get(&set, t->topic);
+	for (size_t i = 0; i < count; i++) {
+		const struct image_topic *old = topic_set_get(&set, topics[i]);
 		if (old == NULL)
 			continue;
 		struct image_topic draft = *old;
@@ -378,6 +379,9 @@ static void finish(struct control_job *job)
 	job->done(job->arg, &job->response);
 	control_response_fini(&job->response);
 	control_request_fini(&job->request);
+	for (size_t i = 0; i < job->topic_count; i++)
+		free(job->topics[i]);
+	free(job->topics);
 	free(job);
 }
 
@@ -396,27 +400,25 @@ static void cluster_state_job_done(void *arg, struct control_partition_result *r
 }
 
 /* What topics inherit has changed: the next image says so, and every replica hears of it. */
-static void reconfigure(struct cluster_state *s, struct control_job *job)
+static void reconfigure_all(struct cluster_state *s, struct control_job *job)
 {
-	s->reconfigure_waits = false;
+	s->inherited_waits = false;
 	struct topic_set set = {0};
 	topic_set_share(&set, s->image);
 	publish(s, &set, s->image->brokers, s->image->broker_count);
 	role_orders_configure_all(&s->env, s->image, cluster_state_job_done, job);
 }
 
-static void obey(struct cluster_state *s, struct control_job *job)
+static void reconfigure_some(struct cluster_state *s, struct control_job *job)
 {
-	s->under_way = job;
-	if (job->reconfigures) {
-		reconfigure(s, job);
-		return;
-	}
-	job->response.status = check_epochs(s, &job->request.header);
-	if (job->response.status != STATUS_OK) {
-		cluster_state_job_done(job, NULL, 0);
-		return;
-	}
+	s->overrides_wait = NULL;
+	const char *const *topics = (const char *const *)job->topics;
+	show_overrides(s, topics, job->topic_count);
+	role_orders_configure(&s->env, topics, job->topic_count, cluster_state_job_done, job);
+}
+
+static void carry_out(struct cluster_state *s, struct control_job *job)
+{
 	switch (job->request.kind) {
 	case CONTROL_UPDATE_METADATA:
 		update_metadata(s, &job->request.update_metadata);
@@ -430,12 +432,64 @@ static void obey(struct cluster_state *s, struct control_job *job)
 		expect(s->env.logs != NULL);
 		role_orders_stop_replica(&s->env, &job->request.stop_replica, cluster_state_job_done, job);
 		return;
-	case CONTROL_UPDATE_CONFIGS:
-		keep_overrides(s, &job->request.update_configs);
-		role_orders_configure(&s->env, &job->request.update_configs, cluster_state_job_done, job);
-		return;
 	}
 	unreachable("control request kind");
+}
+
+static void cluster_state_learned(void *arg)
+{
+	struct control_job *job = arg;
+	struct cluster_state *s = CAST(cluster_state, job->state);
+	expect(s->under_way == job);
+	if (s->stopping) {
+		job->response.status = STATUS_CANCELLED;
+		cluster_state_job_done(job, NULL, 0);
+		return;
+	}
+	carry_out(s, job);
+}
+
+/* Topics heard of for the first time have overrides of their own, which must be known before a log is opened or anybody is told of
+ * the topic. One that was deleted and made again is heard of for the first time. */
+static void learn_overrides(struct cluster_state *s, struct control_job *job, const struct control_topic *topics, size_t count)
+{
+	const char **names = check_calloc(count + 1, sizeof(*names));
+	size_t n = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct control_topic *t = &topics[i];
+		bool goes = t->partition_count > 0 && t->partitions[0].leader == LEADER_DURING_DELETE;
+		if (goes || topic_name_check(slice_of_str(t->name)) != STATUS_OK)
+			continue;
+		const struct image_topic *old = cluster_image_topic(s->image, slice_of_str(t->name));
+		if (old != NULL && !uuid_is_zero(&old->id) && !uuid_is_zero(&t->id) && !uuid_equal(&old->id, &t->id))
+			topic_overrides_remove(s->env.overrides, t->name);
+		names[n++] = t->name;
+	}
+	topic_overrides_learn(s->env.overrides, names, n, cluster_state_learned, job);
+	free(names);
+}
+
+static void obey(struct cluster_state *s, struct control_job *job)
+{
+	s->under_way = job;
+	if (job->kind == JOB_INHERITED) {
+		reconfigure_all(s, job);
+		return;
+	}
+	if (job->kind == JOB_OVERRIDES) {
+		reconfigure_some(s, job);
+		return;
+	}
+	const struct control_request *r = &job->request;
+	job->response.status = check_epochs(s, &r->header);
+	if (job->response.status != STATUS_OK)
+		cluster_state_job_done(job, NULL, 0);
+	else if (r->kind == CONTROL_UPDATE_METADATA)
+		learn_overrides(s, job, r->update_metadata.topics, r->update_metadata.topic_count);
+	else if (r->kind == CONTROL_LEADER_AND_ISR)
+		learn_overrides(s, job, r->leader_and_isr.topics, r->leader_and_isr.topic_count);
+	else
+		carry_out(s, job);
 }
 
 static struct control_job *pop(struct cluster_state *s)
@@ -498,6 +552,7 @@ void cluster_state_stop(struct cluster_state *s, void (*done)(void *arg), void *
 	s->stopping = true;
 	s->stopped = done;
 	s->stopped_arg = arg;
+	topic_overrides_hurry(s->env.overrides);
 	go_on(s);
 }
 
@@ -521,17 +576,42 @@ static void configs_known(struct cluster_state *s, enum status status)
 	loaded(s->configs_loaded_arg, status);
 }
 
-static void cluster_state_topics_loaded(void *arg, enum status status)
-{
-	struct cluster_state *s = CAST(cluster_state, arg);
-	s->topic_configs_known = status == STATUS_OK;
-	configs_known(s, status);
-}
-
 static void cluster_state_reconfigured(void *arg, const struct control_response *response)
 {
 	(void)response;
 	(void)CAST(cluster_state, arg);
+}
+
+static struct control_job *job_of_our_own(struct cluster_state *s, enum job_kind kind)
+{
+	struct control_job *job = check_calloc(1, sizeof(*job));
+	*job = (struct control_job){.state = s, .kind = kind, .done = cluster_state_reconfigured, .arg = s};
+	return job;
+}
+
+static void cluster_state_overrides_changed(void *arg, const char *topic)
+{
+	struct cluster_state *s = CAST(cluster_state, arg);
+	if (s->stopping)
+		return;
+	struct control_job *job = s->overrides_wait;
+	if (job == NULL)
+		job = job_of_our_own(s, JOB_OVERRIDES);
+	job->topics = check_realloc(job->topics, (job->topic_count + 1) * sizeof(*job->topics));
+	job->topics[job->topic_count++] = check_strdup(topic);
+	if (s->overrides_wait != NULL)
+		return;
+	s->overrides_wait = job;
+	enqueue(s, job);
+}
+
+static void cluster_state_topics_loaded(void *arg, enum status status)
+{
+	struct cluster_state *s = CAST(cluster_state, arg);
+	s->topic_configs_known = status == STATUS_OK;
+	if (status == STATUS_OK)
+		topic_overrides_follow(s->env.overrides, cluster_state_overrides_changed, s);
+	configs_known(s, status);
 }
 
 static void cluster_state_broker_overrides_changed(void *arg)
@@ -539,13 +619,10 @@ static void cluster_state_broker_overrides_changed(void *arg)
 	struct cluster_state *s = CAST(cluster_state, arg);
 	topic_overrides_set_defaults(s->env.overrides, broker_overrides_topic_defaults(s->broker_overrides));
 	configs_known(s, STATUS_OK);
-	if (s->stopping || s->reconfigure_waits || s->configs_loaded != NULL || !s->topic_configs_known)
+	if (s->stopping || s->inherited_waits || s->configs_loaded != NULL || !s->topic_configs_known)
 		return;
-	struct control_job *job = check_calloc(1, sizeof(*job));
-	*job = (struct control_job){.state = s, .reconfigures = true, .done = cluster_state_reconfigured, .arg = s};
-	job->request.kind = CONTROL_UPDATE_CONFIGS;
-	s->reconfigure_waits = true;
-	enqueue(s, job);
+	s->inherited_waits = true;
+	enqueue(s, job_of_our_own(s, JOB_INHERITED));
 }
 
 void cluster_state_load_configs(struct cluster_state *s, struct zk_client *zk, void (*done)(void *arg, enum status s),
@@ -563,6 +640,7 @@ void cluster_state_leave_zk(struct cluster_state *s)
 {
 	CHECK_MAGIC(cluster_state, s);
 	broker_overrides_unwatch(s->broker_overrides);
+	topic_overrides_leave(s->env.overrides);
 }
 
 void cluster_state_topic_settings(void *arg, const char *topic, struct topic_settings *ret_settings)

@@ -37,19 +37,6 @@ static void control_leaders_free(struct control_leader *leaders, size_t count)
 	free(leaders);
 }
 
-static void control_configs_free(struct control_topic_config *topics, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		for (size_t j = 0; j < topics[i].entry_count; j++) {
-			free(topics[i].entries[j].key);
-			free(topics[i].entries[j].value);
-		}
-		free(topics[i].entries);
-		free(topics[i].topic);
-	}
-	free(topics);
-}
-
 void control_request_fini(struct control_request *r)
 {
 	switch (r->kind) {
@@ -64,9 +51,6 @@ void control_request_fini(struct control_request *r)
 	case CONTROL_STOP_REPLICA:
 		free(r->stop_replica.partitions);
 		break;
-	case CONTROL_UPDATE_CONFIGS:
-		control_configs_free(r->update_configs.topics, r->update_configs.topic_count);
-		break;
 	default:
 		unreachable("a control request of no kind");
 	}
@@ -80,22 +64,22 @@ void control_response_fini(struct control_response *r)
 	*r = (struct control_response){.status = r->status};
 }
 
-void alter_partition_item_fini(struct alter_partition_item *i)
+void control_alter_item_fini(struct alter_partition_item *i)
 {
 	free(i->isr);
 	i->isr = NULL;
 	i->isr_count = 0;
 }
 
-void alter_partition_request_fini(struct alter_partition_request *r)
+void control_alter_request_fini(struct alter_partition_request *r)
 {
 	for (size_t i = 0; i < r->item_count; i++)
-		alter_partition_item_fini(&r->items[i]);
+		control_alter_item_fini(&r->items[i]);
 	free(r->items);
 	*r = (struct alter_partition_request){.broker_id = r->broker_id, .broker_epoch = r->broker_epoch};
 }
 
-void alter_partition_response_fini(struct alter_partition_response *r)
+void control_alter_response_fini(struct alter_partition_response *r)
 {
 	for (size_t i = 0; i < r->item_count; i++)
 		free(r->items[i].isr);

@@ -15,8 +15,10 @@ struct control_endpoint {
 	char *listener; /* "PLAINTEXT" */
 	char *host;
 	int32_t port;
-	int16_t security; /* Kafka's SecurityProtocol: 0 PLAINTEXT, 1 SSL, 2 SASL_PLAINTEXT, 3 SASL_SSL */
+	int16_t security; /* enum control_security */
 };
+/* Kafka: SecurityProtocol */
+enum control_security { CONTROL_SECURITY_PLAINTEXT, CONTROL_SECURITY_SSL, CONTROL_SECURITY_SASL_PLAINTEXT, CONTROL_SECURITY_SASL_SSL };
 struct control_broker {
 	int32_t id;
 	int64_t epoch; /* czxid of its registration */
@@ -83,19 +85,6 @@ struct stop_replica_request {
 	struct stop_replica_partition *partitions;
 	size_t partition_count;
 };
-/* Topic configuration changed: the broker applies it to its logs and to its image. */
-struct update_configs_request {
-	struct control_header header;
-	struct control_topic_config {
-		char *topic;
-		struct control_config_entry {
-			char *key, *value;
-		} *entries; /* all overrides of the topic */
-		size_t entry_count;
-	} *topics;
-	size_t topic_count;
-};
-
 struct control_partition_result {
 	struct topic_partition tp;
 	enum status status;
@@ -107,7 +96,7 @@ struct control_response {
 	size_t result_count;
 };
 
-enum control_kind { CONTROL_UPDATE_METADATA, CONTROL_LEADER_AND_ISR, CONTROL_STOP_REPLICA, CONTROL_UPDATE_CONFIGS };
+enum control_kind { CONTROL_UPDATE_METADATA, CONTROL_LEADER_AND_ISR, CONTROL_STOP_REPLICA };
 struct control_request {
 	enum control_kind kind;
 	union {
@@ -115,7 +104,6 @@ struct control_request {
 		struct update_metadata_request update_metadata;
 		struct leader_and_isr_request leader_and_isr;
 		struct stop_replica_request stop_replica;
-		struct update_configs_request update_configs;
 	};
 };
 /* Deep free; the struct itself stays. */
@@ -170,9 +158,9 @@ struct controlled_shutdown_response {
 	struct topic_partition *remaining; /* it leads them still */
 	size_t remaining_count;
 };
-void alter_partition_item_fini(struct alter_partition_item *i);
-void alter_partition_request_fini(struct alter_partition_request *r);
-void alter_partition_response_fini(struct alter_partition_response *r);
+void control_alter_item_fini(struct alter_partition_item *i);
+void control_alter_request_fini(struct alter_partition_request *r);
+void control_alter_response_fini(struct alter_partition_response *r);
 void controlled_shutdown_response_fini(struct controlled_shutdown_response *r);
 
 #endif

@@ -7,8 +7,10 @@ libcluster_a_SOURCES = \
 	broker/cluster/cluster_image.c broker/cluster/cluster_image.h \
 	broker/cluster/cluster_image_holder.c broker/cluster/cluster_image_holder.h \
 	broker/cluster/cluster_state.c broker/cluster/cluster_state.h \
+	broker/cluster/config_changes.c broker/cluster/config_changes.h \
 	broker/cluster/control_messages.c broker/cluster/control_messages.h \
 	broker/cluster/controller_channel.h \
+	broker/cluster/kafka_peer.c broker/cluster/kafka_peer.h \
 	broker/cluster/replica_host.h \
 	broker/cluster/role_orders.c broker/cluster/role_orders.h \
 	broker/cluster/topic_overrides.c broker/cluster/topic_overrides.h

@@ -208,13 +208,13 @@ static void configure(struct order *order, const struct role_orders_environment 
 	send(order, &env->hosts.hosts[host], role_orders_executed);
 }
 
-void role_orders_configure(const struct role_orders_environment *env, const struct update_configs_request *r,
+void role_orders_configure(const struct role_orders_environment *env, const char *const *topics, size_t count,
 	role_orders_done_fn done, void *arg)
 {
 	size_t hosts = (size_t)env->hosts.count;
-	struct role_orders *o = role_orders_new(env, r->topic_count * hosts, false, done, arg);
+	struct role_orders *o = role_orders_new(env, count * hosts, false, done, arg);
 	for (size_t i = 0; i < o->count; i++)
-		configure(&o->list[i], env, r->topics[i / hosts].topic, i % hosts);
+		configure(&o->list[i], env, topics[i / hosts], i % hosts);
 	one_less(o);
 }
 

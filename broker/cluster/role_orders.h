@@ -25,7 +25,7 @@ void role_orders_leader_and_isr(const struct role_orders_environment *env, const
 void role_orders_stop_replica(const struct role_orders_environment *env, const struct stop_replica_request *r,
 	role_orders_done_fn done, void *arg);
 /* New effective settings for every replica of these topics. No results. */
-void role_orders_configure(const struct role_orders_environment *env, const struct update_configs_request *r,
+void role_orders_configure(const struct role_orders_environment *env, const char *const *topics, size_t count,
 	role_orders_done_fn done, void *arg);
 /* The same for every topic of the image: what topics inherit has changed. The image is borrowed for the call. */
 void role_orders_configure_all(const struct role_orders_environment *env, const struct cluster_image *image, role_orders_done_fn done,

@@ -49,14 +49,6 @@ size_t broker_channel_request_bytes(const struct control_request *r)
 		return bytes + topics_bytes(r->leader_and_isr.topics, r->leader_and_isr.topic_count);
 	case CONTROL_STOP_REPLICA:
 		return bytes + r->stop_replica.partition_count * sizeof(struct stop_replica_partition);
-	case CONTROL_UPDATE_CONFIGS:
-		for (size_t i = 0; i < r->update_configs.topic_count; i++) {
-			const struct control_topic_config *t = &r->update_configs.topics[i];
-			bytes += sizeof *t + strlen(t->topic);
-			for (size_t j = 0; j < t->entry_count; j++)
-				bytes += 16 + strlen(t->entries[j].key) + strlen(t->entries[j].value);
-		}
-		return bytes;
 	default:
 		unreachable("a control request of no kind");
 	}

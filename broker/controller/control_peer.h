@@ -1,4 +1,4 @@
-/* control_transport over the native protocol: one connection per broker, made when there is something to say. */
+/* control_transport over Kafka's protocol: one connection per broker, made when there is something to say. */
 #ifndef CONTROLLER_CONTROL_PEER_H
 #define CONTROLLER_CONTROL_PEER_H
 

@@ -254,11 +254,8 @@ static void on_topic(struct controller_state *s, const struct controller_event *
 	bool is_new = t == NULL || (!uuid_is_zero(&t->id) && !uuid_equal(&t->id, &e->topic.node->id));
 	controller_decide_topic(s, e->topic.name, e->topic.node, e->topic.version, d);
 	t = controller_state_topic(s, e->topic.name);
-	if (is_new && e->topic.config != NULL) {
+	if (is_new && e->topic.config != NULL)
 		take_config(t, e->topic.config);
-		if (s->started && t->config.entry_count > 0 && t->deletion == DELETION_NONE)
-			controller_requests_config(s, t, d); /* before its logs are made */
-	}
 	for (size_t i = 0; e->topic.states != NULL && i < e->topic.node->partition_count; i++) {
 		struct controller_partition *p = controller_state_partition(t, e->topic.node->partitions[i].partition);
 		if (p == NULL || p->move != NULL || !e->topic.states[i].found)
@@ -291,7 +288,7 @@ static void on_topic_list(struct controller_state *s, const struct controller_ev
 	controller_decide_orphans(s, e->list.names, e->list.count, e->list.number, d);
 }
 
-static void on_config(struct controller_state *s, const struct controller_event *e, struct controller_decision *d)
+static void on_config(struct controller_state *s, const struct controller_event *e)
 {
 	struct controller_topic *t = controller_state_topic(s, e->config.topic);
 	if (t == NULL || t->deletion != DELETION_NONE)
@@ -299,8 +296,6 @@ static void on_config(struct controller_state *s, const struct controller_event 
 	take_config(t, e->config.config);
 	diag_info("topic_config_changed", "topic=%s overrides=%zu", t->name, t->config.entry_count);
 	controller_state_mark_topic_dirty(s, t); /* unclean elections may have become allowed */
-	if (s->started)
-		controller_requests_config(s, t, d);
 }
 
 /* --- answers -------------------------------------------------------------- */
@@ -459,7 +454,7 @@ void controller_decide(struct controller_state *s, const struct controller_event
 		on_topic_list(s, e, d);
 		break;
 	case EVENT_CONFIG:
-		on_config(s, e, d);
+		on_config(s, e);
 		break;
 	case EVENT_DELETIONS:
 		controller_decide_deletions(s, e->list.names, e->list.count, d);

@@ -153,8 +153,6 @@ static void placed(struct controller_state *s, struct controller_pending_topic *
 		zk_schema_config_fini(&t->config);
 		t->config = p->wanted.config;
 		p->wanted.config = (struct zk_schema_config){0};
-		if (t->config.entry_count > 0)
-			controller_requests_config(s, t, d); /* before its logs are made */
 	}
 	controller_state_pending_fini(p);
 	*p = s->pending[--s->pending_count];

@@ -8,17 +8,41 @@ struct control_header controller_requests_header(const struct controller_state *
 
 /* --- values --------------------------------------------------------------- */
 
-static void fill_partition(const struct controller_partition *p, struct control_partition *c)
+static int32_t *copy_ids(const int32_t *ids, size_t count)
+{
+	int32_t *copy = check_alloc(count * sizeof(int32_t) + 1);
+	if (count > 0)
+		memcpy(copy, ids, count * sizeof(int32_t));
+	return copy;
+}
+
+static void fill_partition(const struct controller_state *s, const struct controller_partition *p, struct control_partition *c)
 {
 	*c = (struct control_partition){.partition = p->number, .leader = p->leader, .leader_epoch = p->leader_epoch,
 		.partition_epoch = p->partition_epoch, .controller_epoch = p->controller_epoch, .is_new = !p->told,
-		.isr_count = p->isr_count, .replica_count = p->replica_count};
-	c->isr = check_alloc(p->isr_count * sizeof(int32_t) + 1);
-	if (p->isr_count > 0)
-		memcpy(c->isr, p->isr, p->isr_count * sizeof(int32_t));
+		.leader_recovery_state = (int8_t)p->leader_recovery_state, .isr_count = p->isr_count, .replica_count = p->replica_count,
+		.adding_count = p->adding_count, .removing_count = p->removing_count};
+	c->isr = copy_ids(p->isr, p->isr_count);
+	c->adding = copy_ids(p->adding, p->adding_count);
+	c->removing = copy_ids(p->removing, p->removing_count);
 	c->replicas = check_alloc(p->replica_count * sizeof(int32_t) + 1);
-	for (size_t i = 0; i < p->replica_count; i++)
+	c->offline = check_alloc(p->replica_count * sizeof(int32_t) + 1);
+	for (size_t i = 0; i < p->replica_count; i++) {
 		c->replicas[i] = p->replicas[i].id;
+		if (!controller_state_replica_is_live(s, &p->replicas[i]))
+			c->offline[c->offline_count++] = p->replicas[i].id;
+	}
+}
+
+static int16_t security_code(const char *protocol)
+{
+	static const char *const names[] = {[CONTROL_SECURITY_PLAINTEXT] = "PLAINTEXT", [CONTROL_SECURITY_SSL] = "SSL",
+		[CONTROL_SECURITY_SASL_PLAINTEXT] = "SASL_PLAINTEXT", [CONTROL_SECURITY_SASL_SSL] = "SASL_SSL"};
+	for (size_t i = 0; protocol != NULL && i < sizeof names / sizeof names[0]; i++) {
+		if (strcmp(protocol, names[i]) == 0)
+			return (int16_t)i;
+	}
+	return CONTROL_SECURITY_PLAINTEXT;
 }
 
 static struct control_broker *live_brokers(const struct controller_state *s, size_t *ret_count)
@@ -34,12 +58,46 @@ static struct control_broker *live_brokers(const struct controller_state *s, siz
 			.endpoint_count = b->endpoint_count};
 		for (size_t j = 0; j < b->endpoint_count; j++) {
 			brokers[i].endpoints[j] = (struct control_endpoint){.listener = check_strdup(b->endpoints[j].listener),
-				.host = check_strdup(b->endpoints[j].host), .port = b->endpoints[j].port};
+				.host = check_strdup(b->endpoints[j].host), .port = b->endpoints[j].port,
+				.security = security_code(b->endpoints[j].security_protocol)};
 		}
 	}
 	free(ids);
 	*ret_count = count;
 	return brokers;
+}
+
+const struct zk_schema_endpoint *controller_requests_endpoint(const struct zk_schema_endpoint *endpoints, size_t count,
+	const char *listener)
+{
+	expect(count > 0);
+	for (size_t i = 0; listener != NULL && listener[0] != '\0' && i < count; i++) {
+		if (strcmp(endpoints[i].listener, listener) == 0)
+			return &endpoints[i];
+	}
+	return &endpoints[0];
+}
+
+static void add_live_leader(const struct controller_state *s, int32_t id, struct leader_and_isr_request *r)
+{
+	const struct controller_broker *b = controller_state_broker(s, id);
+	for (size_t i = 0; i < r->live_leader_count; i++) {
+		if (r->live_leaders[i].id == id)
+			return;
+	}
+	if (b == NULL || b->endpoint_count == 0)
+		return;
+	const struct zk_schema_endpoint *e = controller_requests_endpoint(b->endpoints, b->endpoint_count, s->inter_broker_listener);
+	r->live_leaders[r->live_leader_count++] = (struct control_leader){.id = id, .host = check_strdup(e->host), .port = e->port};
+}
+
+static void add_live_leaders(const struct controller_state *s, struct leader_and_isr_request *r)
+{
+	r->live_leaders = check_calloc(controller_state_broker_count(s) + 1, sizeof *r->live_leaders);
+	for (size_t i = 0; i < r->topic_count; i++) {
+		for (size_t j = 0; j < r->topics[i].partition_count; j++)
+			add_live_leader(s, r->topics[i].partitions[j].leader, r);
+	}
 }
 
 static bool hosts(const struct controller_partition *p, int32_t broker_id)
@@ -51,8 +109,8 @@ static bool hosts(const struct controller_partition *p, int32_t broker_id)
 	return false;
 }
 
-/* Topics on their way into requests of one kind to one broker. A request stays below what a native header may hold; what does
- * not fit goes into the next one. Consecutive partitions of one topic share an entry. */
+/* Topics on their way into requests of one kind to one broker. A request stays small enough that others get their turn; what
+ * does not fit goes into the next one. Consecutive partitions of one topic share an entry. */
 enum { OUTBOX_BYTES_MAX = 3 << 20 };
 struct outbox {
 	const struct controller_state *s;
@@ -79,6 +137,7 @@ static void outbox_send(struct outbox *o)
 	if (o->kind == CONTROL_LEADER_AND_ISR) {
 		r.leader_and_isr.topics = o->items;
 		r.leader_and_isr.topic_count = o->count;
+		add_live_leaders(o->s, &r.leader_and_isr);
 	} else {
 		r.update_metadata.full = o->full && !o->sent;
 		r.update_metadata.brokers = live_brokers(o->s, &r.update_metadata.broker_count);
@@ -112,7 +171,7 @@ static struct control_partition *outbox_add(struct outbox *o, const struct contr
 	struct control_topic *topic = &o->items[o->count - 1];
 	expect(topic->partition_count < t->partition_count);
 	struct control_partition *c = &topic->partitions[topic->partition_count++];
-	fill_partition(p, c);
+	fill_partition(o->s, p, c);
 	o->bytes += 40 + 6 * (p->isr_count + p->replica_count);
 	return c;
 }
@@ -124,45 +183,7 @@ static void outbox_finish(struct outbox *o, bool even_empty)
 		outbox_send(o);
 }
 
-/* Returns about how many bytes it takes. */
-static size_t fill_config(const struct controller_topic *t, struct control_topic_config *c)
-{
-	size_t bytes = 16 + strlen(t->name);
-	*c = (struct control_topic_config){.topic = check_strdup(t->name),
-		.entries = check_calloc(t->config.entry_count + 1, sizeof(struct control_config_entry)),
-		.entry_count = t->config.entry_count};
-	for (size_t i = 0; i < t->config.entry_count; i++) {
-		c->entries[i] = (struct control_config_entry){.key = check_strdup(t->config.entries[i].key),
-			.value = check_strdup(t->config.entries[i].value)};
-		bytes += 8 + strlen(c->entries[i].key) + strlen(c->entries[i].value);
-	}
-	return bytes;
-}
-
 /* --- the whole picture ---------------------------------------------------- */
-
-static void sync_configs(const struct controller_state *s, const struct controller_broker *b,
-	struct controller_decision *d)
-{
-	const struct controller_topic *t = s->topics;
-	while (t != NULL) {
-		struct control_request r = {.kind = CONTROL_UPDATE_CONFIGS};
-		struct update_configs_request *u = &r.update_configs;
-		u->topics = check_calloc(HASH_COUNT(s->topics), sizeof *u->topics);
-		size_t bytes = 0;
-		for (; t != NULL && bytes < OUTBOX_BYTES_MAX; t = t->hh.next) {
-			if (t->deletion != DELETION_NONE || t->config.entry_count == 0)
-				continue;
-			bytes += fill_config(t, &u->topics[u->topic_count++]);
-		}
-		if (u->topic_count == 0) {
-			control_request_fini(&r);
-			return;
-		}
-		r.header = controller_requests_header(s, b);
-		controller_decision_add_send(d, b->id, &r);
-	}
-}
 
 static void sync_topics(const struct controller_state *s, struct outbox *o)
 {
@@ -180,7 +201,6 @@ void controller_requests_sync(const struct controller_state *s, const struct con
 {
 	struct outbox picture = outbox_to(s, b, CONTROL_UPDATE_METADATA, d), roles = outbox_to(s, b, CONTROL_LEADER_AND_ISR, d);
 	picture.full = true;
-	sync_configs(s, b, d);
 	sync_topics(s, &picture);
 	outbox_finish(&picture, true);
 	sync_topics(s, &roles);
@@ -224,11 +244,14 @@ static void flush_topics(const struct controller_state *s, struct outbox *o)
 static void flush_broker(const struct controller_state *s, const struct controller_broker *b,
 	struct controller_decision *d)
 {
-	struct outbox picture = outbox_to(s, b, CONTROL_UPDATE_METADATA, d), roles = outbox_to(s, b, CONTROL_LEADER_AND_ISR, d);
+	struct outbox brokers = outbox_to(s, b, CONTROL_UPDATE_METADATA, d), picture = brokers;
+	struct outbox roles = outbox_to(s, b, CONTROL_LEADER_AND_ISR, d);
+	/* A broker of Kafka's follows no leader that it has not heard of. */
+	outbox_finish(&brokers, s->brokers_changed);
 	flush_topics(s, &roles);
 	outbox_finish(&roles, false);
 	flush_topics(s, &picture);
-	outbox_finish(&picture, s->brokers_changed);
+	outbox_finish(&picture, false);
 }
 
 void controller_requests_flush(struct controller_state *s, struct controller_decision *d)
@@ -263,20 +286,5 @@ void controller_requests_topic_gone(const struct controller_state *s, const stru
 			p->is_new = false;
 		}
 		outbox_finish(&picture, false);
-	}
-}
-
-void controller_requests_config(const struct controller_state *s, const struct controller_topic *t,
-	struct controller_decision *d)
-{
-	for (const struct controller_broker *b = s->brokers; b != NULL; b = b->hh.next) {
-		if (b->needs_sync)
-			continue;
-		struct control_request r = {.kind = CONTROL_UPDATE_CONFIGS};
-		r.update_configs.topics = check_calloc(1, sizeof *r.update_configs.topics);
-		r.update_configs.topic_count = 1;
-		(void)fill_config(t, &r.update_configs.topics[0]);
-		r.header = controller_requests_header(s, b);
-		controller_decision_add_send(d, b->id, &r);
 	}
 }

@@ -5,7 +5,7 @@
 #include "controller/controller_decision.h"
 #include "controller/controller_state.h"
 
-/* Everything a broker has to know, in the order it has to learn it: configurations, the whole picture, its own roles. */
+/* Everything a broker has to know, in the order it has to learn it: the whole picture, its own roles. Configurations it reads itself. */
 void controller_requests_sync(const struct controller_state *s, const struct controller_broker *b,
 	struct controller_decision *d);
 /* The partitions in s->changed to the brokers concerned (roles, then picture); live brokers to all if they changed. Brokers
@@ -14,9 +14,9 @@ void controller_requests_flush(struct controller_state *s, struct controller_dec
 /* The topic vanishes from every broker's picture. */
 void controller_requests_topic_gone(const struct controller_state *s, const struct controller_topic *t,
 	struct controller_decision *d);
-/* The topic's overrides to every broker that has its picture. */
-void controller_requests_config(const struct controller_state *s, const struct controller_topic *t,
-	struct controller_decision *d);
+/* The endpoint of this listener; the first, if there is none or listener is NULL or empty. */
+const struct zk_schema_endpoint *controller_requests_endpoint(const struct zk_schema_endpoint *endpoints, size_t count,
+	const char *listener);
 /* What every control request begins with. */
 struct control_header controller_requests_header(const struct controller_state *s, const struct controller_broker *b);
 #endif

@@ -109,6 +109,7 @@ struct controller_state {
 	/* Who we are; set before the first event. */
 	int32_t broker_id, controller_epoch;
 	bool delete_topic_enable, unclean_election_default;
+	const char *inter_broker_listener; /* borrowed; NULL or "": each broker's first */
 	struct random random;
 	bool started; /* false while loading: events are taken in, nothing is decided */
 	struct controller_broker *brokers;

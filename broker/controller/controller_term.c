@@ -130,6 +130,7 @@ struct controller_term *controller_term_new(const struct controller_term_options
 	controller_state_init(&t->state);
 	t->state.broker_id = o->broker_id;
 	t->state.controller_epoch = o->controller_epoch;
+	t->state.inter_broker_listener = o->settings->inter_broker_listener_name;
 	t->state.delete_topic_enable = o->settings->delete_topic_enable;
 	t->state.unclean_election_default = o->settings->topic_defaults.unclean_leader_election_enable;
 	random_seed_system(&t->state.random);

@@ -1,5 +1,6 @@
 /* /brokers/ids and each registration in it; the channels to those who are there. */
 #include "base/diag.h"
+#include "controller/controller_requests.h"
 #include "controller/controller_term_internal.h"
 
 static void broker_drop_channel(struct term_broker *b)
@@ -35,22 +36,11 @@ static void channel_overrun(void *arg, int32_t broker_id)
 	controller_term_decide(t, &(struct controller_event){.kind = EVENT_RESYNC, .resync_broker = broker_id});
 }
 
-/* inter.broker.listener.name, or the first. */
-static const struct zk_schema_endpoint *broker_endpoint(const struct controller_term *t, const struct term_broker *b)
-{
-	const char *wanted = t->options.settings->inter_broker_listener_name;
-	expect(b->registration.endpoint_count > 0);
-	for (size_t i = 0; wanted != NULL && wanted[0] != '\0' && i < b->registration.endpoint_count; i++) {
-		if (strcmp(b->registration.endpoints[i].listener, wanted) == 0)
-			return &b->registration.endpoints[i];
-	}
-	return &b->registration.endpoints[0];
-}
-
 /* True: a channel took the place of one whose queue is lost, to the same life of the broker. */
 static bool broker_connect(struct controller_term *t, struct term_broker *b)
 {
-	const struct zk_schema_endpoint *e = broker_endpoint(t, b);
+	const struct zk_schema_endpoint *e = controller_requests_endpoint(b->registration.endpoints, b->registration.endpoint_count,
+		t->options.settings->inter_broker_listener_name);
 	if (b->channel != NULL && b->channel_epoch == b->epoch && b->channel_port == e->port
 		&& strcmp(b->channel_host, e->host) == 0)
 		return false;

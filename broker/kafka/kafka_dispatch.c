@@ -43,6 +43,10 @@ static const struct kafka_method methods[] = {
 	{KAFKA_API_offset_delete, 0, 0, 16 * MIB, kafka_groups_offset_delete},
 	{KAFKA_API_init_producer_id, 0, 5, 16 * KIB, kafka_producers_init_producer_id},
 	{KAFKA_API_describe_producers, 0, 0, 16 * MIB, kafka_producers_describe},
+	/* From the controller. */
+	{KAFKA_API_leader_and_isr, 0, 7, 32 * MIB, kafka_interbroker_leader_and_isr},
+	{KAFKA_API_stop_replica, 0, 4, 32 * MIB, kafka_interbroker_stop_replica},
+	{KAFKA_API_update_metadata, 0, 8, 1 * MIB, kafka_interbroker_update_metadata},
 	{KAFKA_API_describe_cluster, 0, 1, 1 * MIB, kafka_metadata_describe_cluster},
 	{KAFKA_API_consumer_group_heartbeat, 0, 1, 16 * MIB, kafka_groups_consumer_heartbeat},
 	{KAFKA_API_consumer_group_describe, 0, 1, 64 * MIB, kafka_groups_consumer_describe},

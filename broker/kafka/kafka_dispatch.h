@@ -6,12 +6,15 @@
 #include "service/service_loop.h"
 
 struct kafka_dispatch;
+struct cluster_state;
 
 struct kafka_dispatch_options {
 	struct service_loop *const *loops; /* borrowed; one per event loop */
 	size_t loop_count;
 	const struct settings *settings;
 	const char *cluster_id; /* copied */
+	struct cluster_state *state; /* NULL: the controller's requests are refused */
+	struct scheduler *cluster;   /* state's loop */
 };
 struct kafka_dispatch *kafka_dispatch_new(const struct kafka_dispatch_options *o);
 /* No request may be under way. */

@@ -50,5 +50,9 @@ void kafka_groups_find_coordinator(struct kafka_call *c);
 void kafka_groups_describe(struct kafka_call *c);
 void kafka_groups_list(struct kafka_call *c);
 void kafka_groups_delete(struct kafka_call *c);
+/* kafka_interbroker.c */
+void kafka_interbroker_leader_and_isr(struct kafka_call *c);
+void kafka_interbroker_stop_replica(struct kafka_call *c);
+void kafka_interbroker_update_metadata(struct kafka_call *c);
 
 #endif

@@ -19,6 +19,7 @@ libkafka_a_SOURCES = \
 	broker/kafka/kafka_fetch.h \
 	broker/kafka/kafka_fetch_session.c \
 	broker/kafka/kafka_handlers.h \
+	broker/kafka/kafka_interbroker.c \
 	broker/kafka/kafka_metadata.c \
 	broker/kafka/kafka_producers.c
 EXTRA_DIST += broker/kafka/README.md

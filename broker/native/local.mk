@@ -7,7 +7,6 @@ libnative_a_SOURCES = \
 	broker/native/native_groups.c broker/native/native_groups.h \
 	broker/native/native_handlers.h \
 	broker/native/native_handlers_configs.c \
-	broker/native/native_handlers_control.c \
 	broker/native/native_handlers_data.c \
 	broker/native/native_handlers_group_admin.c \
 	broker/native/native_handlers_groups.c \

@@ -33,7 +33,6 @@ static const struct native_method methods[] = {
 	METHOD("DescribeGroups", DESCRIBE_GROUPS, 32 * MIB, describe_groups),
 	METHOD("ListGroups", LIST_GROUPS, 64 * MIB, list_groups),
 	METHOD("DeleteGroups", DELETE_GROUPS, 16 * MIB, delete_groups),
-	METHOD("Control", CONTROL, 32 * MIB, control),
 };
 enum { METHOD_COUNT = sizeof(methods) / sizeof(methods[0]) };
 

@@ -6,14 +6,11 @@
 #include "service/service_loop.h"
 
 struct native_dispatch;
-struct cluster_state;
 
 struct native_dispatch_options {
 	struct service_loop *const *loops; /* borrowed; one per event loop */
 	size_t loop_count;
 	const struct settings *settings;
-	struct cluster_state *state; /* NULL: control requests are refused */
-	struct scheduler *cluster;   /* state's loop */
 	const char *cluster_id;      /* copied */
 	int32_t broker_id;
 };

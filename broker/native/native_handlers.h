@@ -21,8 +21,6 @@ void native_handlers_describe_topics(struct native_call *c);
 /* native_handlers_configs.c */
 void native_handlers_describe_configs(struct native_call *c);
 void native_handlers_alter_configs(struct native_call *c);
-/* native_handlers_control.c */
-void native_handlers_control(struct native_call *c);
 
 /* native_handlers_groups.c */
 void native_handlers_find_coordinators(struct native_call *c);

@@ -384,7 +384,8 @@ struct peer_connection *peer_connection_new(const struct peer_connection_options
 	frame_input_init(&p->input, p->pool, options->max_frame_bytes);
 	p->scratch = (struct iovec){.iov_base = check_alloc(SCRATCH_BYTES), .iov_len = SCRATCH_BYTES};
 	iobuf_init(&p->out);
-	iobuf_append_copy(&p->out, slice_of_str("CORREIO1"));
+	if (options->native)
+		iobuf_append_copy(&p->out, slice_of_str("CORREIO1"));
 	loop_timer_init(&p->connect_deadline, "peer_connect_deadline", connect_overdue);
 	loop_timer_init(&p->report, "peer_broken", report_broken);
 	scheduler_timer_arm(p->scheduler, &p->connect_deadline, options->connect_timeout_ms * 1000);

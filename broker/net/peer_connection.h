@@ -1,4 +1,4 @@
-/* A connection we open: to another broker's native protocol. Frames out, answers back in order, each within its deadline.
+/* A connection we open to another broker: Kafka's protocol, or the native one. Frames out, answers back in order, each within its deadline.
  * Pinned to one loop. It is used until it breaks, then freed; when to try again is the caller's matter. */
 #ifndef NET_PEER_CONNECTION_H
 #define NET_PEER_CONNECTION_H
@@ -28,6 +28,7 @@ struct peer_connection_options {
 	int64_t connect_timeout_ms; /* look-up included */
 	size_t max_frame_bytes;     /* of an answer */
 	size_t queued_bytes_max;    /* not yet sent; 0: 64 MiB. */
+	bool native;                /* begins with the native protocol's preface; else Kafka's, which has none */
 	/* Called once if the connection comes up. May be NULL. */
 	void (*connected)(void *arg);
 	/* Called once, after every pending call's done: it could not be made, or is lost. Not after peer_connection_free. */
@@ -39,8 +40,8 @@ struct peer_connection_options {
 struct peer_connection *peer_connection_new(const struct peer_connection_options *options);
 /* Closes; pending calls are done with CANCELLED. May be called from any of the callbacks. */
 void peer_connection_free(struct peer_connection *p);
-/* Sends one frame, its 4-byte length included; takes its content. The first frame of a connection must be at most
- * 4 KiB (a Hello): a server holds no more for a stranger. Never calls back before it returns.
+/* Sends one frame, its 4-byte length included; takes its content. The first frame of a native connection must be at
+ * most 4 KiB (a Hello): a server holds no more for a stranger. Of Kafka's protocol, any request it serves may come first. Never calls back before it returns.
  * BUFFER_FULL: more than queued_bytes_max would wait to be sent; c and frame are untouched, done is not called. */
 MUST_CHECK enum status peer_connection_send(
 	struct peer_connection *p, struct peer_call *c, struct iobuf *frame, int64_t timeout_ms);

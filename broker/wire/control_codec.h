@@ -1,26 +1,30 @@
-/* Control requests and responses as structs, to and from the native protocol's messages (proto/native/control.proto). What
- * comes in is bounded by the frame it came in and checked field by field. Messages made here live in the caller's arena and
- * borrow texts and lists of the struct, which must outlive them. */
+/* The controller's requests to brokers and their answers: the structs of cluster/control_messages.h to and from the bodies that
+ * kafka_codec reads and writes. LeaderAndIsr (4), StopReplica (5), UpdateMetadata (6), every version the tables have. */
 #ifndef WIRE_CONTROL_CODEC_H
 #define WIRE_CONTROL_CODEC_H
 
 #include "base/arena.h"
 #include "cluster/control_messages.h"
+#include "wire/kafka_messages.h"
 
-struct Correio__ControlRequest;
-struct Correio__ControlResponse;
+const struct kafka_api *control_codec_api(enum control_kind kind);
+/* The version to send, when the broker knows those up to newest: topics without an id need one whose answer names topics. */
+int16_t control_codec_version(const struct control_request *request, int16_t newest);
 
-/* TOO_LARGE when the arena is full. */
-MUST_CHECK enum status control_codec_request_to_message(const struct control_request *request, struct arena *arena,
-	struct Correio__ControlRequest **ret_message);
-/* Deep copy. INVALID_REQUEST names the field at fault; nothing to free then. The caller ends it with control_request_fini. */
-MUST_CHECK enum status control_codec_request_from_message(const struct Correio__ControlRequest *message,
+/* The body lives in the arena and borrows texts and lists of the request. TOO_LARGE: the arena is full. UNSUPPORTED_VERSION: the
+ * version cannot say it (StopReplica below 3: some logs to be deleted, some not). */
+MUST_CHECK enum status control_codec_request_to_body(const struct control_request *request, int16_t version, struct arena *arena,
+	void **ret_body);
+/* Checked field by field, deep copy; the caller ends it with control_request_fini. INVALID_REQUEST names the field at fault;
+ * nothing to free then. */
+MUST_CHECK enum status control_codec_request_from_body(enum control_kind kind, int16_t version, const void *body,
 	struct control_request *ret_request, struct failure *ret_failure);
 
-/* The response's own status travels in the envelope (ResponseHeader.error_code), not here. */
-MUST_CHECK enum status control_codec_response_to_message(const struct control_response *response, struct arena *arena,
-	struct Correio__ControlResponse **ret_message);
-/* error_code: the envelope's. message may be NULL when that says failure. */
-MUST_CHECK enum status control_codec_response_from_message(const struct Correio__ControlResponse *message,
-	int32_t error_code, struct control_response *ret_response);
+/* request_body: of the request answered, for the topics' ids. response->results, if any, are one per partition of it, in its order. */
+MUST_CHECK enum status control_codec_response_to_body(enum control_kind kind, int16_t version, const void *request_body,
+	const struct control_response *response, struct arena *arena, void **ret_body);
+/* request: the one answered, for the topics' names. Results of partitions it does not name are left out. */
+MUST_CHECK enum status control_codec_response_from_body(const struct control_request *request, int16_t version, const void *body,
+	struct control_response *ret_response);
+
 #endif

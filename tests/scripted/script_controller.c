@@ -99,17 +99,6 @@ static void print_send(FILE *out, const struct controller_send *s)
 		}
 		fprintf(out, "\n");
 		break;
-	case CONTROL_UPDATE_CONFIGS:
-		fprintf(out, "update-configs");
-		for (size_t i = 0; i < r->update_configs.topic_count; i++) {
-			const struct control_topic_config *t = &r->update_configs.topics[i];
-			fprintf(out, " %s{", t->topic);
-			for (size_t j = 0; j < t->entry_count; j++)
-				fprintf(out, "%s%s=%s", j > 0 ? " " : "", t->entries[j].key, t->entries[j].value);
-			fprintf(out, "}");
-		}
-		fprintf(out, "\n");
-		break;
 	default:
 		unreachable("a request of no kind");
 	}

@@ -14,9 +14,8 @@ tests_unit_test_leader_election_SOURCES = tests/unit/test_leader_election.c test
 tests_unit_test_leader_election_LDADD = libcontroller.a libbase.a $(ISAL_LIBS) $(CHECK_LIBS) -lm
 
 UNIT_TESTS += tests/unit/test_control_codec
-tests_unit_test_control_codec_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_builddir)/proto/native $(PROTOBUF_C_CFLAGS)
-tests_unit_test_control_codec_SOURCES = tests/unit/test_control_codec.c tests/unit/unit.h
-tests_unit_test_control_codec_LDADD = $(CONTROLLER_TEST_LIBS)
+tests_unit_test_control_codec_SOURCES = tests/unit/test_control_codec.c tests/unit/kafka_random.c tests/unit/kafka_random.h tests/unit/unit.h
+tests_unit_test_control_codec_LDADD = libwire.a $(CONTROLLER_TEST_LIBS)
 
 UNIT_TESTS += tests/unit/test_topic_admin
 tests_unit_test_topic_admin_SOURCES = tests/unit/test_topic_admin.c tests/unit/zk_manual.h tests/unit/unit.h

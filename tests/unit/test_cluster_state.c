@@ -64,17 +64,22 @@ static void stopped(void *arg)
 	*(bool *)arg = true;
 }
 
+static void finish(void)
+{
+	cluster_state_free(state);
+	for (int i = 0; i < FIXTURE_LOOPS; i++)
+		cluster_image_holder_free(holders[i]);
+	replica_fixture_fini(&f);
+	fake_log_manager_free(logs);
+}
+
 static void end(void)
 {
 	bool done = false;
 	cluster_state_stop(state, stopped, &done);
 	replica_fixture_run(&f);
 	ck_assert(done);
-	cluster_state_free(state);
-	for (int i = 0; i < FIXTURE_LOOPS; i++)
-		cluster_image_holder_free(holders[i]);
-	replica_fixture_fini(&f);
-	fake_log_manager_free(logs);
+	finish();
 }
 
 /* --- requests ------------------------------------------------------------------------------------------------------------- */
@@ -163,20 +168,6 @@ static struct control_request stop(struct control_header h, const char *topic, i
 	p->delete_log = delete_log;
 	return (struct control_request){
 		.kind = CONTROL_STOP_REPLICA, .stop_replica = {.header = h, .partitions = p, .partition_count = 1}};
-}
-
-static struct control_request configs(struct control_header h, const char *topic, const char *key, const char *value)
-{
-	struct control_topic_config *t = check_calloc(1, sizeof(*t));
-	t->topic = check_strdup(topic);
-	if (key != NULL) {
-		t->entries = check_calloc(1, sizeof(*t->entries));
-		t->entries[0].key = check_strdup(key);
-		t->entries[0].value = check_strdup(value);
-		t->entry_count = 1;
-	}
-	return (struct control_request){
-		.kind = CONTROL_UPDATE_CONFIGS, .update_configs = {.header = h, .topics = t, .topic_count = 1}};
 }
 
 static struct answer tell(struct control_request request)
@@ -392,40 +383,6 @@ START_TEST(cluster_state_builds_the_image_every_loop_sees)
 }
 END_TEST
 
-START_TEST(cluster_state_applies_topic_configs)
-{
-	begin();
-	start(5);
-	(void)tell(configs(header(1, 5), "t", "retention.ms", "1234")); /* before the topic is known */
-	(void)tell(roles(header(1, 5), one_topic("t", 2, 1, 0)));
-	(void)tell(metadata(header(1, 5), false, one_topic("t", 2, 1, 0)));
-	struct topic_partition tp = {.topic = "t", .partition = 1};
-	int64_t high_watermark;
-	struct partition_log *log = log_manager_find(logs, &tp, &high_watermark);
-	ck_assert_int_eq(log->settings.retention_ms, 1234);
-	const struct image_topic *t = cluster_image_topic(cluster_state_image(state), slice_of_str("t"));
-	ck_assert_uint_eq(t->config_count, 1);
-	ck_assert_str_eq(t->configs[0].value, "1234");
-
-	struct answer a = tell(configs(header(1, 5), "t", "retention.ms", "99"));
-	ck_assert_int_eq(a.status, STATUS_OK);
-	ck_assert_uint_eq(a.count, 0);
-	ck_assert_int_eq(log->settings.retention_ms, 99);
-	struct topic_settings effective;
-	cluster_state_topic_settings(state, "t", &effective);
-	ck_assert_int_eq(effective.retention_ms, 99);
-	(void)tell(configs(header(1, 5), "t", NULL, NULL));
-	ck_assert_int_eq(log->settings.retention_ms, f.settings.topic_defaults.retention_ms);
-	ck_assert_uint_eq(cluster_image_topic(cluster_state_image(state), slice_of_str("t"))->config_count, 0);
-
-	(void)tell(configs(header(1, 5), "t", "retention.ms", "99"));
-	(void)tell(metadata(header(1, 5), false, one_topic("t", 2, -2, 0))); /* a deleted topic takes its overrides along */
-	cluster_state_topic_settings(state, "t", &effective);
-	ck_assert_int_eq(effective.retention_ms, f.settings.topic_defaults.retention_ms);
-	end();
-}
-END_TEST
-
 START_TEST(cluster_state_stop_finishes_the_request_under_way)
 {
 	begin();
@@ -464,6 +421,245 @@ static void closed(void *arg)
 	*(bool *)arg = true;
 }
 
+static void set(void *arg, enum status s, const struct zk_stat *stat)
+{
+	(void)stat;
+	made(arg, s, NULL, NULL);
+}
+
+/* An ensemble in this process. */
+struct ensemble {
+	struct zk_tree *tree;
+	struct zk_client *zk;
+	int asked, made;
+};
+
+static void ensemble_put(struct ensemble *e, const char *path, const char *text)
+{
+	e->asked++;
+	zk_create(e->zk, path, text == NULL ? (struct slice){0} : slice_of_str(text), 0, made, &e->made);
+}
+
+static void ensemble_open(struct ensemble *e)
+{
+	*e = (struct ensemble){0};
+	ck_assert_int_eq(zk_tree_open(NULL, &f.clock.clock, &e->tree, NULL), STATUS_OK);
+	e->zk = zk_standalone_open(e->tree, replica_fixture_home(&f), NULL, NULL, NULL, NULL);
+	const char *const folders[] = {"/config", "/config/topics", "/config/brokers", "/config/changes", "/brokers", "/brokers/topics"};
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+		ensemble_put(e, folders[i], NULL);
+	replica_fixture_run(&f);
+	ck_assert_int_eq(e->made, e->asked);
+}
+
+static void ensemble_load(struct ensemble *e)
+{
+	enum status s = STATUS_COUNT;
+	cluster_state_load_configs(state, e->zk, loaded, &s);
+	replica_fixture_run(&f);
+	ck_assert_int_eq(s, STATUS_OK);
+}
+
+static const char *config_text(const char *key, const char *value)
+{
+	static char text[128];
+	if (key == NULL)
+		snprintf(text, sizeof(text), "{\"version\":1,\"config\":{}}");
+	else
+		snprintf(text, sizeof(text), "{\"version\":1,\"config\":{\"%s\":\"%s\"}}", key, value);
+	return text;
+}
+
+static void ensemble_set_quietly(struct ensemble *e, const char *topic, const char *key, const char *value)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/config/topics/%s", topic);
+	e->asked++;
+	zk_set(e->zk, path, slice_of_str(config_text(key, value)), -1, set, &e->made);
+}
+
+/* As any tool does: the node, then the notice of it. */
+static void ensemble_set(struct ensemble *e, const char *topic, const char *key, const char *value)
+{
+	char text[64];
+	ensemble_set_quietly(e, topic, key, value);
+	snprintf(text, sizeof(text), "{\"version\":2,\"entity_path\":\"topics/%s\"}", topic);
+	e->asked++;
+	zk_create(e->zk, "/config/changes/config_change_", slice_of_str(text), ZK_CREATE_SEQUENTIAL, made, &e->made);
+	replica_fixture_run(&f);
+	ck_assert_int_eq(e->made, e->asked);
+}
+
+static void ensemble_close(struct ensemble *e)
+{
+	bool done = false;
+	cluster_state_leave_zk(state);
+	zk_client_close(e->zk, closed, &done);
+	replica_fixture_run(&f);
+	ck_assert(done);
+	zk_standalone_free(e->zk);
+	zk_tree_free(e->tree);
+}
+
+static int64_t retention_ms(const char *topic)
+{
+	struct topic_settings effective;
+	cluster_state_topic_settings(state, topic, &effective);
+	return effective.retention_ms;
+}
+
+static struct partition_log *log_of(const char *topic, int32_t partition)
+{
+	struct topic_partition tp;
+	int64_t high_watermark;
+	ck_assert_int_eq(topic_partition_set(&tp, slice_of_str(topic), partition), STATUS_OK);
+	struct partition_log *log = log_manager_find(logs, &tp, &high_watermark);
+	ck_assert_ptr_nonnull(log);
+	return log;
+}
+
+static void begin_with(struct ensemble *e)
+{
+	begin();
+	ensemble_open(e);
+}
+
+/* A new topic's overrides are read before its log is opened, and followed from then on. */
+START_TEST(cluster_state_reads_the_overrides_of_a_new_topic_first)
+{
+	struct ensemble e;
+	begin_with(&e);
+	ensemble_load(&e);
+	start(5);
+	ensemble_put(&e, "/config/topics/t", config_text("retention.ms", "1234"));
+	(void)tell(roles(header(1, 5), one_topic("t", 2, 1, 0)));
+	struct partition_log *log = log_of("t", 1);
+	ck_assert_int_eq(log->settings.retention_ms, 1234);
+	(void)tell(metadata(header(1, 5), false, one_topic("t", 2, 1, 0)));
+	const struct image_topic *t = cluster_image_topic(cluster_state_image(state), slice_of_str("t"));
+	ck_assert_uint_eq(t->config_count, 1);
+	ck_assert_str_eq(t->configs[0].value, "1234");
+
+	ensemble_set(&e, "t", "retention.ms", "99");
+	ck_assert_int_eq(log->settings.retention_ms, 99);
+	ck_assert_int_eq(retention_ms("t"), 99);
+	t = cluster_image_topic(cluster_state_image(state), slice_of_str("t"));
+	ck_assert_str_eq(t->configs[0].value, "99");
+	int64_t version = cluster_state_image(state)->version;
+	ensemble_set(&e, "t", "retention.ms", "99"); /* nothing changed: nobody hears */
+	ck_assert_int_eq(cluster_state_image(state)->version, version);
+	ensemble_set(&e, "t", NULL, NULL);
+	ck_assert_int_eq(log->settings.retention_ms, f.settings.topic_defaults.retention_ms);
+	ck_assert_uint_eq(cluster_image_topic(cluster_state_image(state), slice_of_str("t"))->config_count, 0);
+
+	ensemble_set(&e, "t", "retention.ms", "7");
+	(void)tell(metadata(header(1, 5), false, one_topic("t", 2, -2, 0))); /* a deleted topic takes its overrides along */
+	ck_assert_int_eq(retention_ms("t"), f.settings.topic_defaults.retention_ms);
+	ensemble_close(&e);
+	end();
+}
+END_TEST
+
+/* Another topic of the same name: what was known of the old one does not count, though nobody gave notice. */
+START_TEST(cluster_state_reads_the_overrides_of_a_topic_made_again)
+{
+	struct ensemble e;
+	begin_with(&e);
+	ensemble_put(&e, "/brokers/topics/t", "{}");
+	ensemble_put(&e, "/config/topics/t", config_text("retention.ms", "1"));
+	ensemble_put(&e, "/config/topics/left.over", config_text("retention.ms", "2")); /* of a creation that did not end */
+	ensemble_load(&e);
+	start(5);
+	(void)tell(metadata(header(1, 5), true, one_topic("t", 1, 1, 0)));
+	ck_assert_int_eq(retention_ms("t"), 1);
+	ensemble_set_quietly(&e, "t", "retention.ms", "3");
+	ensemble_set_quietly(&e, "left.over", "retention.ms", "4");
+	struct control_topic *again = one_topic("t", 1, 1, 0);
+	again->id = (struct uuid){.b = {9}};
+	(void)tell(roles(header(1, 5), again));
+	ck_assert_int_eq(log_of("t", 0)->settings.retention_ms, 3);
+	(void)tell(roles(header(1, 5), one_topic("left.over", 1, 1, 0)));
+	ck_assert_int_eq(log_of("left.over", 0)->settings.retention_ms, 4);
+	ensemble_close(&e);
+	end();
+}
+END_TEST
+
+/* Roles do not wait for ever: the defaults count until the ensemble can be asked. */
+START_TEST(cluster_state_opens_logs_without_the_ensemble_in_the_end)
+{
+	struct ensemble e;
+	begin_with(&e);
+	ensemble_load(&e);
+	start(5);
+	ensemble_put(&e, "/config/topics/t", config_text("retention.ms", "1234"));
+	replica_fixture_run(&f);
+	zk_standalone_set_timeout(e.zk, 60 * 1000);
+	zk_standalone_disconnect(e.zk);
+	struct answer a = {0};
+	struct control_request r = roles(header(1, 5), one_topic("t", 1, 1, 0));
+	cluster_state_control(state, &r, answered, &a);
+	replica_fixture_advance_ms(&f, 4900);
+	ck_assert_int_eq(a.calls, 0);
+	replica_fixture_advance_ms(&f, 200);
+	ck_assert_int_eq(a.calls, 1);
+	ck_assert_int_eq(a.results[0].status, STATUS_OK);
+	ck_assert_int_eq(log_of("t", 0)->settings.retention_ms, f.settings.topic_defaults.retention_ms);
+	zk_standalone_connect(e.zk);
+	replica_fixture_advance_ms(&f, 3000);
+	ck_assert_int_eq(log_of("t", 0)->settings.retention_ms, 1234);
+	ensemble_close(&e);
+	end();
+}
+END_TEST
+
+/* A session that ended may have missed notices: everything is read again. */
+START_TEST(cluster_state_reads_all_again_in_a_new_session)
+{
+	struct ensemble e;
+	begin_with(&e);
+	ensemble_put(&e, "/brokers/topics/t", "{}");
+	ensemble_put(&e, "/config/topics/t", config_text("retention.ms", "1"));
+	ensemble_load(&e);
+	start(5);
+	(void)tell(roles(header(1, 5), one_topic("t", 1, 1, 0)));
+	ensemble_set_quietly(&e, "t", "retention.ms", "2");
+	replica_fixture_run(&f);
+	ck_assert_int_eq(retention_ms("t"), 1); /* no notice, no news */
+	zk_standalone_expire(e.zk);
+	replica_fixture_run(&f);
+	zk_client_reconnect(e.zk);
+	replica_fixture_advance_ms(&f, 1000);
+	ck_assert_int_eq(retention_ms("t"), 2);
+	ck_assert_int_eq(log_of("t", 0)->settings.retention_ms, 2);
+	ensemble_close(&e);
+	end();
+}
+END_TEST
+
+/* A stop while overrides are being read: the request is not carried out. */
+START_TEST(cluster_state_stops_while_it_learns)
+{
+	struct ensemble e;
+	begin_with(&e);
+	ensemble_load(&e);
+	start(5);
+	zk_standalone_disconnect(e.zk);
+	struct answer a = {0};
+	struct control_request r = roles(header(1, 5), one_topic("t", 1, 1, 0));
+	cluster_state_control(state, &r, answered, &a);
+	replica_fixture_run(&f);
+	ck_assert_int_eq(a.calls, 0);
+	bool done = false;
+	cluster_state_stop(state, stopped, &done);
+	ck_assert(done);
+	ck_assert_int_eq(a.status, STATUS_CANCELLED);
+	ck_assert_int_eq(fake_log_manager_created(logs), 0);
+	ensemble_close(&e);
+	finish();
+}
+END_TEST
+
 /* Cut the connection at each request in turn: everything is read in the end. */
 START_TEST(cluster_state_loads_overrides_pipelined_and_again_when_cut)
 {
@@ -475,18 +671,21 @@ START_TEST(cluster_state_loads_overrides_pipelined_and_again_when_cut)
 		struct zk_client *zk = zk_standalone_open(tree, replica_fixture_home(&f), NULL, NULL, NULL, NULL);
 		replica_fixture_run(&f);
 		int count = 0;
-		zk_create(zk, "/config", (struct slice){0}, 0, made, &count);
-		zk_create(zk, "/config/topics", (struct slice){0}, 0, made, &count);
+		const char *const folders[] = {"/config", "/config/topics", "/brokers", "/brokers/topics", "/brokers/topics/broken", "/brokers/topics/odd"};
+		for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+			zk_create(zk, folders[i], (struct slice){0}, 0, made, &count);
 		for (int i = 0; i < TOPICS; i++) {
 			char path[64], payload[96];
 			snprintf(path, sizeof(path), "/config/topics/t%d", i);
 			snprintf(payload, sizeof(payload), "{\"version\":1,\"config\":{\"retention.ms\":\"%d\"}}", 1000 + i);
 			zk_create(zk, path, slice_of_str(payload), 0, made, &count);
+			snprintf(path, sizeof(path), "/brokers/topics/t%d", i);
+			zk_create(zk, path, slice_of_str("{}"), 0, made, &count);
 		}
 		zk_create(zk, "/config/topics/broken", slice_of_str("{"), 0, made, &count);
 		zk_create(zk, "/config/topics/odd", slice_of_str("{\"version\":1,\"config\":{\"no.such.key\":\"1\"}}"), 0, made, &count);
 		replica_fixture_run(&f);
-		ck_assert_int_eq(count, TOPICS + 4);
+		ck_assert_int_eq(count, 2 * TOPICS + 8);
 		enum status s = STATUS_COUNT;
 		if (cut_at > 0)
 			zk_standalone_cut_at(zk, cut_at, false);
@@ -538,19 +737,6 @@ START_TEST(cluster_state_loads_overrides_of_an_empty_ensemble)
 }
 END_TEST
 
-static void set(void *arg, enum status s, const struct zk_stat *stat)
-{
-	(void)stat;
-	made(arg, s, NULL, NULL);
-}
-
-static int64_t retention_ms(const char *topic)
-{
-	struct topic_settings effective;
-	cluster_state_topic_settings(state, topic, &effective);
-	return effective.retention_ms;
-}
-
 /* The node of all brokers lies over the file, that of this broker over both, a topic's own over all. */
 START_TEST(cluster_state_follows_changes_of_broker_settings)
 {
@@ -570,7 +756,9 @@ START_TEST(cluster_state_follows_changes_of_broker_settings)
 	ck_assert_int_eq(s, STATUS_OK); /* known before any log is opened */
 	ck_assert_int_eq(retention_ms("t"), 7200000);
 	start(5);
-	(void)tell(configs(header(1, 5), "own", "retention.ms", "1234"));
+	zk_create(zk, "/config/topics/t", slice_of_str(config_text(NULL, NULL)), 0, made, &count);
+	zk_create(zk, "/config/topics/own", slice_of_str(config_text("retention.ms", "1234")), 0, made, &count);
+	(void)tell(metadata(header(1, 5), false, one_topic("own", 1, 1, 0)));
 	(void)tell(roles(header(1, 5), one_topic("t", 1, 1, 0)));
 	(void)tell(metadata(header(1, 5), false, one_topic("t", 1, 1, 0)));
 	struct topic_partition tp = {.topic = "t", .partition = 0};
@@ -608,5 +796,7 @@ UNIT_MAIN("cluster_state", cluster_state_gives_roles_on_every_loop, cluster_stat
 	cluster_state_refuses_stale_epochs, cluster_state_holds_requests_until_it_is_registered,
 	cluster_state_carries_requests_out_one_after_the_other, cluster_state_stops_and_deletes_replicas,
 	cluster_state_reports_what_failed_per_partition, cluster_state_builds_the_image_every_loop_sees,
-	cluster_state_applies_topic_configs, cluster_state_stop_finishes_the_request_under_way,
+	cluster_state_reads_the_overrides_of_a_new_topic_first, cluster_state_reads_the_overrides_of_a_topic_made_again,
+	cluster_state_opens_logs_without_the_ensemble_in_the_end, cluster_state_reads_all_again_in_a_new_session,
+	cluster_state_stops_while_it_learns, cluster_state_stop_finishes_the_request_under_way,
 	cluster_state_loads_overrides_pipelined_and_again_when_cut, cluster_state_loads_overrides_of_an_empty_ensemble, cluster_state_follows_changes_of_broker_settings)

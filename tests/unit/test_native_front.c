@@ -7,7 +7,6 @@
 #include "coordinator/producer_ids.h"
 #include "native/native_dispatch.h"
 #include "service/admin_service.h"
-#include "service/control_service.h"
 #include "service/fetch_service.h"
 #include "wire/native_codec.h"
 
@@ -59,13 +58,6 @@ void delayed_fetch_hurry(struct delayed_fetch *f)
 {
 	ck_assert_ptr_eq(f, started);
 	hurried++;
-}
-void cluster_state_control(struct cluster_state *s, struct control_request *request, cluster_state_done_fn done, void *arg)
-{
-	(void)s;
-	const struct control_response response = {.status = STATUS_STALE_CONTROLLER_EPOCH};
-	control_request_fini(request);
-	done(arg, &response);
 }
 void topic_admin_create(struct zk_client *zk, const struct topic_create_request *r, topic_create_done_fn done, void *arg)
 {
@@ -211,7 +203,7 @@ static void set_up(void)
 	fixture.service->admin = admin_service_new(&admin);
 	loops[0] = fixture.service;
 	struct native_dispatch_options o = {.loops = loops, .loop_count = 1, .settings = &fixture.settings,
-		.state = (struct cluster_state *)(void *)&zk, .cluster = fixture.scheduler, .cluster_id = "cluster", .broker_id = 1};
+		.cluster_id = "cluster", .broker_id = 1};
 	dispatch = native_dispatch_new(&o);
 	produced = NULL;
 	started = NULL;
@@ -293,7 +285,7 @@ START_TEST(native_front_hello_tells_what_is_served)
 	const Correio__ResponseHeader *h = answer(&payload);
 	ck_assert_int_eq((int)h->response_case, CORREIO__RESPONSE_HEADER__RESPONSE_HELLO);
 	ck_assert_str_eq(h->hello->cluster_id, "cluster");
-	ck_assert_uint_eq(h->hello->n_requests, 25);
+	ck_assert_uint_eq(h->hello->n_requests, 24);
 	ck_assert_int_eq((int)h->hello->max_frame_bytes, fixture.settings.socket_request_max_bytes);
 	tear_down();
 }
@@ -755,27 +747,6 @@ START_TEST(native_front_configs_are_checked_before_they_are_written)
 }
 END_TEST
 
-START_TEST(native_front_control_requests_reach_the_cluster_state)
-{
-	set_up();
-	Correio__ControlRequest control;
-	Correio__UpdateMetadata metadata;
-	struct slice payload;
-	correio__request_header__init(&header);
-	correio__control_request__init(&control);
-	correio__update_metadata__init(&metadata);
-	header.request_case = CORREIO__REQUEST_HEADER__REQUEST_CONTROL;
-	header.control = &control;
-	send_header(&header, nothing); /* without a message in it */
-	ck_assert_int_eq(answer(&payload)->error_code, 35);
-	control.message_case = CORREIO__CONTROL_REQUEST__MESSAGE_UPDATE_METADATA;
-	control.update_metadata = &metadata;
-	send_header(&header, nothing);
-	ck_assert_int_eq(answer(&payload)->error_code, 11);
-	tear_down();
-}
-END_TEST
-
 START_TEST(native_front_describes_the_cluster)
 {
 	set_up();
@@ -993,7 +964,7 @@ UNIT_MAIN("native_front", native_front_gives_producer_ids, native_front_hello_te
 	native_front_lists_offsets, native_front_metadata_tells_the_address_of_the_listener,
 	native_front_answer_that_needs_too_much_memory_is_an_error, native_front_topics_are_made_one_by_one,
 	native_front_deletes_enlarges_and_describes, native_front_configs_tell_value_and_source,
-	native_front_configs_are_checked_before_they_are_written, native_front_control_requests_reach_the_cluster_state,
+	native_front_configs_are_checked_before_they_are_written,
 	native_front_describes_the_cluster, native_front_join_gives_its_frame_back_and_tells_the_member_id,
 	native_front_group_errors_name_the_group, native_front_commit_refuses_partitions_that_are_not_there,
 	native_front_many_groups_are_asked_some_at_a_time, native_front_all_offsets_are_grouped_by_topic,

@@ -94,7 +94,7 @@ static enum status call_send(struct caller *k, int i, enum rig_command command, 
 
 static void caller_connect(struct caller *k)
 {
-	struct peer_connection_options o = {.loop = k->loop,
+	struct peer_connection_options o = {.native = true, .loop = k->loop,
 		.resolver = k->pool != NULL ? blocking_pool_background(k->pool) : NULL,
 		.host = k->host != NULL ? k->host : "127.0.0.1",
 		.port = k->port,

@@ -3,6 +3,7 @@
  * clean stop, and what was acknowledged is looked for after opening again. For ThreadSanitizer above all. */
 #include "base/diag.h"
 #include "cluster/cluster_state.h"
+#include "coordinator-client/zk_standalone.h"
 #include "replica/replica_checkpoints.h"
 #include "runtime/blocking_pool.h"
 #include "runtime/loop_group.h"
@@ -56,6 +57,8 @@ struct broker {
 	struct cluster_image_holder *holders[LOOPS_MAX];
 	struct replica_router router;
 	struct cluster_state *state;
+	struct zk_tree *tree;
+	struct zk_client *zk;
 	struct log_manager *logs;
 	struct replica_checkpoints *checkpoints;
 	struct driver *drivers;
@@ -237,6 +240,12 @@ static const struct control_header controller = {.controller_id = 1, .controller
 
 static void disturb(struct broker *b);
 
+static void stop_session_closed(void *arg)
+{
+	struct broker *b = arg;
+	event_loop_stop(b->cluster);
+}
+
 static void stop_closed(void *arg, const struct log_checkpoint_entry *entries, size_t count)
 {
 	struct broker *b = arg;
@@ -247,7 +256,8 @@ static void stop_closed(void *arg, const struct log_checkpoint_entry *entries, s
 	}
 	ck_assert_int_eq(log_manager_close_clean(b->logs, entries, count), STATUS_OK);
 	b->logs = NULL;
-	event_loop_stop(b->cluster);
+	cluster_state_leave_zk(b->state);
+	zk_client_close(b->zk, stop_session_closed, b);
 }
 
 static void stop_stopped(void *arg)
@@ -287,16 +297,25 @@ static struct control_request stop_request(void)
 		.kind = CONTROL_STOP_REPLICA, .stop_replica = {.header = controller, .partitions = p, .partition_count = 1}};
 }
 
-static struct control_request configs_request(int n)
+static void config_written(void *arg, enum status s, const struct zk_op_result *results, size_t count)
 {
-	struct control_topic_config *t = check_calloc(1, sizeof(*t));
-	t->topic = check_strdup("t");
-	t->entries = check_calloc(1, sizeof(*t->entries));
-	t->entries[0].key = check_strdup("log.flush.policy");
-	t->entries[0].value = check_strdup(n % 2 == 0 ? "background" : "commit");
-	t->entry_count = 1;
-	return (struct control_request){
-		.kind = CONTROL_UPDATE_CONFIGS, .update_configs = {.header = controller, .topics = t, .topic_count = 1}};
+	(void)results;
+	(void)count;
+	ck_assert_int_eq(s, STATUS_OK);
+	disturb(arg);
+}
+
+/* Every replica hears of it, some time. */
+static void change_config(struct broker *b, int n)
+{
+	const char *payload = n % 2 == 0 ? "{\"version\":1,\"config\":{\"log.flush.policy\":\"background\"}}"
+					 : "{\"version\":1,\"config\":{\"log.flush.policy\":\"commit\"}}";
+	struct zk_op ops[] = {
+		{.kind = ZK_OP_SET, .path = "/config/topics/t", .data = slice_of_str(payload), .version = -1},
+		{.kind = ZK_OP_CREATE, .path = "/config/changes/config_change_", .flags = ZK_CREATE_SEQUENTIAL,
+			.data = slice_of_str("{\"version\":2,\"entity_path\":\"topics/t\"}")},
+	};
+	zk_multi(b->zk, ops, sizeof(ops) / sizeof(ops[0]), config_written, b);
 }
 
 static void disturb(struct broker *b)
@@ -314,8 +333,8 @@ static void disturb(struct broker *b)
 			.update_metadata = {.header = controller, .topics = whole_topic(b, 0, PARTITIONS), .topic_count = 1}};
 		break;
 	case 1:
-		r = configs_request(n / 4);
-		break;
+		change_config(b, n / 4);
+		return;
 	case 2:
 		r = stop_request();
 		break;
@@ -364,6 +383,22 @@ static void loaded(void *arg, enum status s)
 	cluster_state_host_logs(b->state, b->logs, hosted, b);
 }
 
+static void configured(void *arg, enum status s)
+{
+	struct broker *b = arg;
+	ck_assert_int_eq(s, STATUS_OK);
+	log_manager_load(b->logs, loaded, b);
+}
+
+static void znodes_made(void *arg, enum status s, const struct zk_op_result *results, size_t count)
+{
+	struct broker *b = arg;
+	(void)results;
+	(void)count;
+	ck_assert_int_eq(s, STATUS_OK);
+	cluster_state_load_configs(b->state, b->zk, configured, b);
+}
+
 struct begin {
 	struct task task;
 	struct broker *broker;
@@ -373,7 +408,13 @@ static void begin_here(struct task *t)
 {
 	struct broker *b = CONTAINER_OF(t, struct begin, task)->broker;
 	cluster_state_set_identity(b->state, "c", 1);
-	log_manager_load(b->logs, loaded, b);
+	ck_assert_int_eq(zk_tree_open(NULL, clock_system(), &b->tree, NULL), STATUS_OK);
+	b->zk = zk_standalone_open(b->tree, event_loop_scheduler(b->cluster), NULL, NULL, NULL, NULL);
+	static const char *const paths[] = {"/config", "/config/changes", "/config/topics", "/config/topics/t", "/brokers", "/brokers/topics"};
+	struct zk_op ops[sizeof(paths) / sizeof(paths[0])];
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		ops[i] = (struct zk_op){.kind = ZK_OP_CREATE, .path = paths[i]};
+	zk_multi(b->zk, ops, sizeof(paths) / sizeof(paths[0]), znodes_made, b);
 }
 
 /* --- one life ------------------------------------------------------------------------------------------------------------- */
@@ -439,6 +480,8 @@ static void live(struct broker *b, bool traffic)
 	loop_group_stop(b->group);
 	replica_checkpoints_free(b->checkpoints);
 	cluster_state_free(b->state);
+	zk_standalone_free(b->zk);
+	zk_tree_free(b->tree);
 	for (int i = 0; i < b->loop_count; i++) {
 		replica_manager_free(b->managers[i]);
 		cluster_image_holder_free(b->holders[i]);

@@ -1,0 +1,86 @@
+/* The controller's requests: LeaderAndIsr, StopReplica, UpdateMetadata. */
+#include "base/diag.h"
+#include "config/settings.h"
+#include "kafka/kafka_call.h"
+#include "kafka/kafka_handlers.h"
+#include "service/control_service.h"
+#include "wire/control_codec.h"
+
+struct interbroker_call {
+	struct kafka_call *call;
+	enum control_kind kind;
+	struct control_call control;
+};
+
+static void answer(struct kafka_call *c, enum control_kind kind, const struct control_response *response)
+{
+	void *body = NULL;
+	if (control_codec_response_to_body(kind, c->header.api_version, c->body, response, &c->request->arena, &body) == STATUS_OK)
+		kafka_call_answer(c, body, NULL);
+	else
+		kafka_call_abort_memory(c);
+}
+
+static void refuse(struct kafka_call *c, enum control_kind kind, enum status s, const char *why)
+{
+	diag_warn("control_request_refused", "peer=%s listener=%s api=%s text=\"%s\"", request_peer(c->request),
+		request_listener(c->request), c->api->name, why);
+	answer(c, kind, &(struct control_response){.status = s});
+}
+
+static void obeyed(struct control_call *control)
+{
+	struct interbroker_call *i = control->arg;
+	answer(CAST(kafka_call, i->call), i->kind, &control->response);
+}
+
+/* Brokers talk to each other on a listener of their own, if one is named; there and nowhere else the controller is heard. */
+static bool among_brokers(const struct kafka_call *c)
+{
+	const char *wanted = c->service->settings->inter_broker_listener_name;
+	return wanted[0] == '\0' || strcasecmp(wanted, request_listener(c->request)) == 0;
+}
+
+static void obey(struct kafka_call *c, enum control_kind kind)
+{
+	const struct kafka_dispatch_options *o = &c->dispatch->options;
+	struct failure f;
+	if (o->state == NULL || !among_brokers(c)) {
+		refuse(c, kind, STATUS_CLUSTER_AUTHORIZATION_FAILED, "the controller is obeyed on inter.broker.listener.name only");
+		return;
+	}
+	struct interbroker_call *i = kafka_call_array(c, 1, sizeof(*i));
+	if (i == NULL) {
+		kafka_call_abort_memory(c);
+		return;
+	}
+	*i = (struct interbroker_call){.call = c, .kind = kind};
+	i->control = (struct control_call){
+		.home = c->service->scheduler,
+		.cluster = o->cluster,
+		.state = o->state,
+		.done = obeyed,
+		.arg = i,
+	};
+	if (control_codec_request_from_body(kind, c->header.api_version, c->body, &i->control.request, &f) != STATUS_OK) {
+		refuse(c, kind, f.status, f.text);
+		return;
+	}
+	request_release_frame(c->request);
+	control_service_start(&i->control);
+}
+
+void kafka_interbroker_leader_and_isr(struct kafka_call *c)
+{
+	obey(c, CONTROL_LEADER_AND_ISR);
+}
+
+void kafka_interbroker_stop_replica(struct kafka_call *c)
+{
+	obey(c, CONTROL_STOP_REPLICA);
+}
+
+void kafka_interbroker_update_metadata(struct kafka_call *c)
+{
+	obey(c, CONTROL_UPDATE_METADATA);
+}
