@@ -31,7 +31,8 @@ def test_full_disk(small_disk, cluster, min_free):
                           "--property", "delivery.timeout.ms=3000", "--property", "request.timeout.ms=2000", check=False, seconds=90)
     assert full.status == 1 and ("KAFKA_STORAGE_ERROR" in full.err or "space" in full.err), full
     assert broker.alive()
-    result = broker.produce_lines("keep", ["refused " * 2000] * 40, "--property", "delivery.timeout.ms=2000",
+    # A batch that did not fit may have left the space of almost one batch (1 MiB) free: more than that.
+    result = broker.produce_lines("keep", ["refused " * 2000] * 200, "--property", "delivery.timeout.ms=2000",
                                    "--property", "request.timeout.ms=1000", check=False)
     assert result.status == 1 and "space" in result.err, result
     assert len(broker.consume_lines("keep", 100)) == 100

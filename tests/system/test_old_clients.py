@@ -2,9 +2,9 @@
 3.9.1, whose answers ours are held against."""
 import pytest
 
-from cluster import run
+from cluster import run, wait_for
 from kafka import KafkaBroker
-from old_frames import Peer, batch, message, parse_set, wrapper
+from old_frames import TOPIC, Peer, batch, message, parse_set, wrapper
 
 CODECS = ["none", "gzip", "snappy", "lz4"]
 NOW = ()
@@ -86,6 +86,11 @@ def both(cluster, kafka):
     assert [p.delete_topic() for p in peers] == [0, 0]
     for p in peers:
         p.close()
+    # Kafka answers when its picture of the cluster has forgotten the topic; the znodes go a little later.
+    zk = cluster.zookeeper.client("/kafka")
+    wait_for("Kafka's deletion", lambda: not zk.exists(f"/brokers/topics/{TOPIC.decode()}") and not zk.get_children("/admin/delete_topics"))
+    zk.stop()
+    zk.close()
 
 
 def same(both, what, *args, **kwargs):
