@@ -1,5 +1,6 @@
 """Apache Kafka 3.9.1 from its published jars: the broker and the tools, to hold ours against."""
 import functools
+import json
 
 import pytest
 
@@ -38,4 +39,10 @@ class KafkaBroker(Process):
     def start(self):
         super().start()
         wait_for("Kafka's port", lambda: port_open(self.port), 60)
+        # It answers before its controller has told it of itself; topics cannot be placed until then.
+        wait_for("Kafka's picture of the cluster", self.knows_itself, 60)
         return self
+
+    def knows_itself(self):
+        listed = run(["kcat", "-b", self.bootstrap, "-m", "5", "-L", "-J"], check=False)
+        return listed.status == 0 and any(b["name"] == self.bootstrap for b in json.loads(listed.out)["brokers"])
