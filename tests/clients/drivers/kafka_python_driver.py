@@ -39,7 +39,8 @@ class GroupMember(Member, kafka.ConsumerRebalanceListener):
         self.assigned([p.topic, p.partition] for p in self.consumer.assignment())
 
     def poll_once(self):
-        return [record_of(r) for records in self.consumer.poll(50).values() for r in records]
+        # Version 3.0 may get stuck for good when a poll's time is over between join and sync, with Kafka too.
+        return [record_of(r) for records in self.consumer.poll(50 if OLD else 500).values() for r in records]
 
     def commit_now(self):
         self.consumer.commit()
