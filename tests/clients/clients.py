@@ -125,21 +125,14 @@ class Client:
     settings: dict = dataclasses.field(default_factory=dict)
     codecs: tuple = ALL
     lacks: frozenset = frozenset()
-    needs: frozenset = frozenset()
     assignors: tuple = ("range",)
 
     def can(self, *features):
         return not self.lacks & set(features)
 
-    def served(self, versions):
-        """Whether the broker with these versions of APIs has what this client cannot do without."""
-        old = all(versions[key][0] == 0 for key in (0, 1, 2, 19))
-        groups = all(key in versions for key in range(8, 15))
-        return (old or "old-versions" not in self.needs) and (groups or "groups" not in self.needs)
 
-
-def client(name, argv, settings=None, codecs=ALL, lacks="", needs="", assignors=("range",)):
-    return Client(name, argv, settings or {}, codecs, frozenset(lacks.split()), frozenset(needs.split()), assignors)
+def client(name, argv, settings=None, codecs=ALL, lacks="", assignors=("range",)):
+    return Client(name, argv, settings or {}, codecs, frozenset(lacks.split()), assignors)
 
 
 # What the protocol of before 0.11 has not.
@@ -158,11 +151,11 @@ CLIENTS = [
     client("librdkafka", rdkafka_c, lacks="consumer-protocol", assignors=RDKAFKA),
     client("librdkafka-0.10.0", rdkafka_c, OLD_RDKAFKA, lacks="consumer-protocol", assignors=RDKAFKA),
     client("librdkafka-0.9", rdkafka_c, OLDER_RDKAFKA, ("none", "gzip", "snappy"),
-           lacks=OLD_PROTOCOL + ADMIN + "timestamps describe_cluster mixed-group", needs="old-versions"),
+           lacks=OLD_PROTOCOL + ADMIN + "timestamps describe_cluster mixed-group"),
     client("kcat", lambda: debian_python("kcat_driver.py"),
            lacks="headers timestamps empty-values produced-offsets group consumer-protocol " + ADMIN),
     client("kcat-0.9", lambda: debian_python("kcat_driver.py"), OLDER_RDKAFKA, ("none", "gzip", "snappy"),
-           lacks=OLD_PROTOCOL + "timestamps empty-values produced-offsets group describe_cluster " + ADMIN, needs="old-versions"),
+           lacks=OLD_PROTOCOL + "timestamps empty-values produced-offsets group describe_cluster " + ADMIN),
     client("kafka-python-2.0", lambda: pypi_python("kafka_python_driver.py", "kafka-python-2.0.2", "kafka-python==2.0.2", "lz4",
                                                    "python-snappy", "six"),
            codecs=OLD_CODECS, lacks="idempotent static consumer-protocol delete_records null-headers", assignors=("range", "roundrobin")),
@@ -177,7 +170,7 @@ CLIENTS = [
     client("sarama", lambda: go_driver("sarama"), {"version": "3.6.0"}, lacks="consumer-protocol",
            assignors=("range", "roundrobin", "sticky")),
     client("sarama-0.10.2", lambda: go_driver("sarama"), {"version": "0.10.2.0"}, OLD_CODECS,
-           lacks=OLD_PROTOCOL + "create_partitions describe_configs alter_configs delete_group", needs="old-versions",
+           lacks=OLD_PROTOCOL + "create_partitions describe_configs alter_configs delete_group",
            assignors=("range", "roundrobin")),
     # In a group led by librdkafka it gets nothing: its subscription says version 1 and ends after what version 0 has.
     client("kafka-go", lambda: go_driver("segmentio"),
@@ -185,7 +178,7 @@ CLIENTS = [
            assignors=("range", "roundrobin")),
     # Its assignor is one of its own; its deletion of records fails against Kafka 3.9 too.
     client("kafkajs", lambda: node_driver("driver.js"), codecs=("none", "gzip", "snappy"),
-           lacks="static consumer-protocol delete_records null-headers produced-offsets mixed-group some-partitions", needs="groups",
+           lacks="static consumer-protocol delete_records null-headers produced-offsets mixed-group some-partitions",
            assignors=("roundrobin",)),
 ]
 BY_NAME = {c.name: c for c in CLIENTS}

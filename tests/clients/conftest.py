@@ -6,8 +6,6 @@ import contextlib
 import itertools
 import os
 import pathlib
-import socket
-import struct
 import sys
 
 import pytest
@@ -28,7 +26,6 @@ NUMBERS = itertools.count()
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "correio_only: needs what Kafka 3.9 in ZooKeeper mode has not")
-    config.addinivalue_line("markers", "needs(*api_keys): expected to fail while the broker does not advertise these APIs")
 
 
 def pytest_collection_modifyitems(items):
@@ -74,28 +71,6 @@ def fresh_server(zookeeper, tmp_path_factory):
     """A broker of the module's own: nothing was done to it before."""
     with running(zookeeper, tmp_path_factory.mktemp("fresh"), f"fresh-{next(NUMBERS)}") as broker:
         yield broker
-
-
-@pytest.fixture(scope="session")
-def versions(server):
-    """API key -> (oldest, newest version), as the broker advertises them."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as sock:
-        sock.sendall(struct.pack(">ihhih", 10, 18, 0, 1, -1))
-        stream = sock.makefile("rb")
-        body = stream.read(struct.unpack(">i", stream.read(4))[0])
-    rows = struct.iter_unpack(">hhh", body[10:])
-    return {key: (low, high) for key, low, high in rows}
-
-
-@pytest.fixture(autouse=True)
-def not_yet(request, versions):
-    """What needs an API that the broker has not yet is an expected failure, and turns into a test by itself."""
-    missing = [key for mark in request.node.iter_markers("needs") for key in mark.args if key not in versions]
-    if missing:
-        pytest.xfail(f"not advertised: API {missing}")
-    client = getattr(request.node, "callspec", None) and request.node.callspec.params.get("client")
-    if client and not client.served(versions):
-        pytest.xfail(f"{client.name} asks for versions that are not advertised")
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,6 @@ from cluster import wait_for
 TOPIC_ALREADY_EXISTS, UNKNOWN_TOPIC = 36, 3
 
 
-# Keys of APIs: what a scenario stands on.
-GROUPS = pytest.mark.needs(8, 9, 10, 11, 12, 13, 14)
-
-
 def who_can(*features):
     return pytest.mark.parametrize("client", [c for c in CLIENTS if c.can(*features)], ids=lambda c: c.name)
 
@@ -118,7 +114,6 @@ def test_fewer_acknowledgements(client, driver, admin, unique, acks):
 
 
 @who_can("idempotent")
-@pytest.mark.needs(22)
 def test_idempotent_producer(client, driver, admin, unique):
     admin.create_topic(topic=unique, partitions=2)
     for turn in range(2):
@@ -198,7 +193,6 @@ def members(admin, unique):
 
 @pytest.mark.parametrize("client,assignor", [pytest.param(c, a, id=f"{c.name}-{a}") for c in CLIENTS if c.can("group")
                                              for a in c.assignors])
-@GROUPS
 def test_group_shares_and_commits(client, assignor, driver, admin, members, unique):
     """Two members share, one goes and the other takes over, nobody misses a record; commits outlive the members."""
     members.join("a", driver, assignor=assignor)
@@ -222,7 +216,6 @@ def test_group_shares_and_commits(client, assignor, driver, admin, members, uniq
 
 
 @who_can("group", "static")
-@GROUPS
 def test_static_members_come_back_unnoticed(client, driver, members):
     members.join("a", driver, instance="first", session_ms=10000)
     members.join("b", driver, instance="second", session_ms=10000)
@@ -240,7 +233,6 @@ def test_static_members_come_back_unnoticed(client, driver, members):
 
 @who_can("group", "consumer-protocol")
 @pytest.mark.correio_only
-@pytest.mark.needs(68)
 def test_group_of_the_consumer_protocol(client, driver, admin, members, unique):
     """KIP-848: the broker assigns."""
     members.join("a", driver, protocol="consumer")
@@ -259,7 +251,6 @@ def test_group_of_the_consumer_protocol(client, driver, admin, members, unique):
     members.wait_read(values("one"))
 
 
-@GROUPS
 def test_kcat_shares_a_group(server, admin, unique, tmp_path):
     """kcat -G commits by itself: two share, one is ended, and a third begins where they stopped."""
     def kcat(name):
@@ -329,7 +320,6 @@ def test_configs(client, driver, admin, unique):
 
 
 @who_can("describe_configs", "alter_configs")
-@pytest.mark.needs(33, 44)
 def test_configs_change(client, driver, admin, unique):
     admin.create_topic(topic=unique, partitions=1, configs={"retention.ms": "123456"})
     driver.alter_configs(topic=unique, configs={"retention.ms": "654321", "cleanup.policy": "compact"})
@@ -347,7 +337,6 @@ def test_cluster(client, driver):
 
 
 @who_can("delete_records")
-@pytest.mark.needs(21)
 def test_delete_records(client, driver, admin, unique):
     admin.create_topic(topic=unique, partitions=1)
     admin.produce(topic=unique, records=[{"p": 0, "v": str(i)} for i in range(100)])
@@ -358,8 +347,6 @@ def test_delete_records(client, driver, admin, unique):
 
 
 @who_can("group", "list_groups", "describe_group")
-@GROUPS
-@pytest.mark.needs(15, 16, 42)
 def test_groups_are_administered(client, driver, admin, members, unique):
     members.join("a", driver)
     members.wait_shared("a")
@@ -389,13 +376,11 @@ CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 
 
 @pytest.fixture(scope="module")
-def written_by_all(drivers, admin, versions):
+def written_by_all(drivers, admin):
     """A topic with a partition per codec, into each of which every client that can has written."""
     topic, expected = "crosswise", {}
     admin.create_topic(topic=topic, partitions=len(CODECS))
     for c in CLIENTS:
-        if not c.served(versions):
-            continue
         try:
             driver = drivers(c.name)
         except pytest.skip.Exception:
@@ -418,10 +403,9 @@ def test_everybody_reads_what_everybody_wrote(client, driver, written_by_all):
         assert [(r["k"], r["v"]) for r in sorted(of_partition(got, p), key=lambda r: r["o"])] == expected[p]
 
 
-@GROUPS
-def test_one_group_of_all_clients(drivers, admin, versions, unique):
+def test_one_group_of_all_clients(drivers, admin, unique):
     """Every client is a member of one group; then all but one go."""
-    kinds = [c for c in CLIENTS if c.can("group", "mixed-group") and c.served(versions)]
+    kinds = [c for c in CLIENTS if c.can("group", "mixed-group")]
     present = []
     for c in kinds:
         try:
