@@ -253,7 +253,8 @@ static void make_coordinators(struct broker *b)
 
 static void make_services(struct broker *b)
 {
-	struct admin_service_options admin = {.zk = b->zk, .scheduler = b->cluster, .settings = b->settings};
+	struct admin_service_options admin = {.zk = b->zk, .scheduler = b->cluster, .settings = b->settings,
+		.holders = b->holders, .holder_count = (size_t)b->loop_count};
 	b->admin = admin_service_new(&admin);
 	b->producer_ids = producer_ids_new(b->zk, b->broker_id);
 	b->services = check_calloc((size_t)b->loop_count, sizeof(struct service_loop *));

@@ -96,6 +96,12 @@ struct cluster_image *cluster_image_holder_image(const struct cluster_image_hold
 	return h->image;
 }
 
+struct scheduler *cluster_image_holder_scheduler(const struct cluster_image_holder *h)
+{
+	CHECK_MAGIC(cluster_image_holder, h);
+	return h->scheduler;
+}
+
 void cluster_image_holder_watch(struct cluster_image_holder *h, struct cluster_image_watcher *w)
 {
 	CHECK_MAGIC(cluster_image_holder, h);

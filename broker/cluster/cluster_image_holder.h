@@ -24,6 +24,7 @@ struct cluster_image *cluster_image_holder_image(const struct cluster_image_hold
 void cluster_image_holder_watch(struct cluster_image_holder *h, struct cluster_image_watcher *w);
 /* Harmless when w does not watch (zeroed, or removed before). */
 void cluster_image_holder_unwatch(struct cluster_image_holder *h, struct cluster_image_watcher *w);
+struct scheduler *cluster_image_holder_scheduler(const struct cluster_image_holder *h);
 /* From any loop: hands over one reference. Images of one sender arrive in order. */
 void cluster_image_holder_post(struct cluster_image_holder *h, struct cluster_image *image);
 

@@ -11,6 +11,7 @@ libcluster_a_SOURCES = \
 	broker/cluster/control_messages.c broker/cluster/control_messages.h \
 	broker/cluster/controller_channel.h \
 	broker/cluster/kafka_peer.c broker/cluster/kafka_peer.h \
+	broker/cluster/image_barrier.c broker/cluster/image_barrier.h \
 	broker/cluster/replica_host.h \
 	broker/cluster/role_orders.c broker/cluster/role_orders.h \
 	broker/cluster/topic_overrides.c broker/cluster/topic_overrides.h

@@ -15,6 +15,8 @@ struct admin_service {
 	struct zk_client *zk;
 	struct scheduler *scheduler;
 	const struct settings *settings;
+	struct cluster_image_holder *const *holders;
+	size_t holder_count;
 };
 
 struct admin_service *admin_service_new(const struct admin_service_options *o)
@@ -26,6 +28,8 @@ struct admin_service *admin_service_new(const struct admin_service_options *o)
 		.zk = o->zk,
 		.scheduler = o->scheduler,
 		.settings = o->settings,
+		.holders = o->holders,
+		.holder_count = o->holder_count,
 	};
 	return a;
 }
@@ -124,20 +128,46 @@ static bool all_settled(struct admin_request *r, const struct cluster_image *ima
 	return all;
 }
 
-static void finish(struct admin_request *r)
+static void stop_waiting(struct admin_request *r)
 {
 	service_loop_unwait(&r->waiting);
 	cluster_image_holder_unwatch(r->service->images, &r->watcher);
 	scheduler_timer_cancel(r->service->scheduler, &r->timer);
+}
+
+static void finish(struct admin_request *r)
+{
+	stop_waiting(r);
 	r->magic = 0;
 	r->done(r);
+}
+
+static void spread(struct image_barrier *b)
+{
+	finish(CAST(admin_request, CONTAINER_OF(b, struct admin_request, barrier)));
+}
+
+/* Our image shows it; the other loops' will at once. */
+static void settle(struct admin_request *r)
+{
+	const struct admin_service *a = CAST(admin_service, r->service->admin);
+	stop_waiting(r);
+	r->spreading = true;
+	r->barrier = (struct image_barrier){
+		.holders = a->holders,
+		.holder_count = a->holder_count,
+		.version = service_loop_image(r->service)->version,
+		.home = r->service->scheduler,
+		.done = spread,
+	};
+	image_barrier_start(&r->barrier);
 }
 
 static void image_changed(struct cluster_image_watcher *w, const struct cluster_image *image)
 {
 	struct admin_request *r = CAST(admin_request, CONTAINER_OF(w, struct admin_request, watcher));
 	if (all_settled(r, image))
-		finish(r);
+		settle(r);
 }
 
 static const char *what_is_missing(enum admin_kind kind)
@@ -189,7 +219,7 @@ static void written(struct task *task)
 		item->settled = r->validate_only || r->timeout_ms <= 0 || item->failure.status != STATUS_OK || item->pending;
 	}
 	if (all_settled(r, service_loop_image(r->service))) {
-		finish(r);
+		settle(r);
 		return;
 	}
 	if (r->service->hurried) {
@@ -311,6 +341,8 @@ void admin_service_hurry(struct admin_request *r)
 {
 	CHECK_MAGIC(admin_request, r);
 	expect_on_loop(r->service->scheduler);
+	if (r->spreading)
+		return;
 	if (r->waiting.next != NULL)
 		give_up(r);
 	else
@@ -329,7 +361,7 @@ void admin_service_start(struct admin_request *r)
 	expect(r->service->admin != NULL && r->done != NULL);
 	r->magic = admin_request_magic;
 	r->next = r->in_flight = 0;
-	r->starting = false;
+	r->starting = r->spreading = false;
 	r->waiting = (struct service_waiting){.hurry = hurry};
 	r->watcher = (struct cluster_image_watcher){.changed = image_changed};
 	loop_timer_init(&r->timer, "admin_wait", waited_long_enough);

@@ -4,6 +4,7 @@
 #ifndef SERVICE_ADMIN_SERVICE_H
 #define SERVICE_ADMIN_SERVICE_H
 
+#include "cluster/image_barrier.h"
 #include "coordinator-client/topic_admin.h"
 #include "service/service_loop.h"
 
@@ -11,6 +12,9 @@ struct admin_service_options {
 	struct zk_client *zk;
 	struct scheduler *scheduler; /* the cluster loop, zk's */
 	const struct settings *settings;
+	/* Of every loop: who is told "done" finds it done on any connection. None: only on the asking loop. Borrowed. */
+	struct cluster_image_holder *const *holders;
+	size_t holder_count;
 };
 /* One for all loops; immutable. */
 struct admin_service *admin_service_new(const struct admin_service_options *o);
@@ -68,6 +72,8 @@ struct admin_request {
 	struct service_waiting waiting;
 	struct cluster_image_watcher watcher;
 	struct loop_timer timer;
+	struct image_barrier barrier;
+	bool spreading; /* this loop's image shows it, the others' are waited for: soon */
 };
 void admin_service_start(struct admin_request *r);
 /* On the service's loop, between start and done: do not wait for the image any longer. */

@@ -270,6 +270,37 @@ START_TEST(admin_service_alteration_waits_until_the_image_has_the_values)
 }
 END_TEST
 
+/* Another loop is behind: who is told "done" must find it done there too. */
+START_TEST(admin_service_waits_for_every_loop)
+{
+	set_up();
+	struct cluster_image_holder *slow = cluster_image_holder_new(fixture.scheduler);
+	struct cluster_image_holder *const holders[] = {fixture.images, slow};
+	struct admin_service *before = fixture.service->admin;
+	struct admin_service_options o = {.zk = &zk, .scheduler = fixture.scheduler, .settings = &fixture.settings, .holders = holders,
+		.holder_count = 2};
+	fixture.service->admin = admin_service_new(&o);
+	const struct topic_config_entry same = {.key = "max.message.bytes", .value = "500"};
+	struct admin_item item = {.topic = "keys", .configs = &same, .config_count = 1};
+	struct admin_request r = request_of(ADMIN_ALTER_CONFIGS, &item, 1);
+	start(&r);
+	answer_done(0, STATUS_OK);
+	ck_assert_uint_eq(done_count, 0);
+	admin_service_hurry(&r); /* on its way already */
+	ck_assert_uint_eq(done_count, 0);
+	cluster_image_holder_post(slow, cluster_image_new(&(struct cluster_image_draft){.version = 0})); /* still too old */
+	(void)manual_scheduler_run(fixture.manual);
+	ck_assert_uint_eq(done_count, 0);
+	cluster_image_holder_post(slow, cluster_image_shared_ref(cluster_image_holder_image(fixture.images)));
+	(void)manual_scheduler_run(fixture.manual);
+	ck_assert_uint_eq(done_count, 1);
+	ck_assert_int_eq(item.failure.status, STATUS_OK);
+	cluster_image_holder_free(slow);
+	admin_service_free(before);
+	tear_down();
+}
+END_TEST
+
 START_TEST(admin_service_enlarged_topic_must_show_all_partitions)
 {
 	set_up();
@@ -414,6 +445,6 @@ UNIT_MAIN("admin_service", admin_service_creation_waits_for_leaders_of_all_parti
 	admin_service_topic_of_the_same_name_and_another_id_is_not_the_new_one, admin_service_does_not_wait_when_told_so_or_refused,
 	admin_service_sends_few_calls_at_a_time, admin_service_deletion_waits_until_the_topic_is_gone_or_a_stop,
 	admin_service_deletion_can_be_disabled, admin_service_alteration_waits_until_the_image_has_the_values,
-	admin_service_enlarged_topic_must_show_all_partitions, admin_service_descriptions_are_copied,
+	admin_service_waits_for_every_loop, admin_service_enlarged_topic_must_show_all_partitions, admin_service_descriptions_are_copied,
 	admin_service_describes_from_the_image_while_zookeeper_is_away, admin_service_description_that_does_not_fit_says_so,
 	metadata_service_creates_unknown_topics_where_that_is_enabled, metadata_service_counts_what_is_where)
