@@ -3,6 +3,7 @@
 #include "base/diag.h"
 #include "base/metrics.h"
 #include "broker_controller.h"
+#include "broker_controller_link.h"
 #include "broker_notify.h"
 #include "coordinator/group_coordinator.h"
 #include "coordinator/producer_ids.h"
@@ -308,6 +309,7 @@ static void free_coordination(struct broker *b)
 	if (b->state != NULL)
 		cluster_state_leave_zk(b->state);
 	broker_controller_free(b);
+	broker_controller_link_free(b);
 	if (b->registration != NULL)
 		broker_registration_free(b->registration);
 	if (b->zk != NULL && b->tree != NULL)

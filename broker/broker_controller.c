@@ -91,3 +91,9 @@ void broker_controller_free(struct broker *b)
 	free(b->controller);
 	b->controller = NULL;
 }
+
+struct controller *broker_controller_of(void *arg)
+{
+	const struct broker *b = CAST(broker, arg);
+	return b->controller == NULL ? NULL : b->controller->controller;
+}

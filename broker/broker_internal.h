@@ -19,6 +19,7 @@
 #include "service/admin_service.h"
 
 struct broker_controller;
+struct broker_controller_link;
 struct event;
 struct group_coordinator;
 struct producer_ids;
@@ -77,6 +78,7 @@ struct broker {
 	struct replica_checkpoints *checkpoints;
 	struct broker_registration *registration;
 	struct broker_controller *controller; /* NULL: process.roles without controller */
+	struct broker_controller_link *controller_link;
 	char *cluster_id;
 	int32_t broker_id;
 

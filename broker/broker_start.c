@@ -4,6 +4,7 @@
 #include "base/diag.h"
 #include "base/metrics.h"
 #include "broker_controller.h"
+#include "broker_controller_link.h"
 #include "broker_probe.h"
 #include "coordinator/group_coordinator.h"
 #include "coordinator/producer_ids.h"
@@ -98,6 +99,8 @@ static void make_state(struct broker *b)
 		.hosts = {.hosts = b->hosts, .count = b->loop_count, .place = place, .place_arg = b->loops},
 		.holders = b->holders,
 		.holder_count = (size_t)b->loop_count + BROKER_MAIN_HOLDERS,
+		.controller_changed = broker_controller_link_changed,
+		.arg = b,
 	};
 	b->state = cluster_state_new(&o);
 }
@@ -290,6 +293,8 @@ static void make_services(struct broker *b)
 		.cluster_id = b->cluster_id,
 		.state = b->state,
 		.cluster = b->cluster,
+		.controller = broker_controller_of,
+		.controller_arg = b,
 	};
 	b->kafka = kafka_dispatch_new(&kafka);
 }
@@ -382,6 +387,7 @@ static enum status take_identity(struct broker *b, const char *cluster_id, int32
 	for (int i = 0; i < b->loop_count; i++)
 		replica_manager_set_broker_id(b->managers[i], broker_id);
 	make_coordinators(b);
+	broker_controller_link_make(b);
 	make_services(b);
 	TRY(make_server(b, f));
 	if (loop_group_start(b->loops) != STATUS_OK)

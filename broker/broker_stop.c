@@ -4,6 +4,7 @@
 
 #include "base/diag.h"
 #include "broker_controller.h"
+#include "broker_controller_link.h"
 #include "broker_notify.h"
 #include "coordinator/group_coordinator.h"
 #include "coordinator/producer_ids.h"
@@ -82,6 +83,7 @@ static void logs_stopped(void *arg, const struct log_checkpoint_entry *entries, 
 static void roles_settled(void *arg)
 {
 	struct broker *b = CAST(broker, arg);
+	broker_controller_link_stop(b);
 	if (b->checkpoints != NULL)
 		replica_checkpoints_stop(b->checkpoints, logs_stopped, b);
 	else

@@ -5,6 +5,7 @@ broker_correio_broker_SOURCES = broker/main.c \
 	broker/broker.c broker/broker.h broker/broker_internal.h \
 	broker/broker_arguments.c broker/broker_arguments.h \
 	broker/broker_controller.c broker/broker_controller.h \
+	broker/broker_controller_link.c broker/broker_controller_link.h \
 	broker/broker_journal.c broker/broker_journal.h \
 	broker/broker_listeners.c broker/broker_listeners.h \
 	broker/broker_notify.c broker/broker_notify.h \

@@ -39,6 +39,8 @@ struct cluster_state {
 	struct role_orders_environment env;
 	struct cluster_image_holder *const *holders;
 	size_t holder_count;
+	void (*controller_changed)(void *arg);
+	void *arg;
 	struct broker_overrides *broker_overrides;
 	struct cluster_image *image;
 	char *cluster_id;
@@ -83,6 +85,8 @@ struct cluster_state *cluster_state_new(const struct cluster_state_options *o)
 	s->broker_overrides = broker_overrides_new(o->settings);
 	s->holders = o->holders;
 	s->holder_count = o->holder_count;
+	s->controller_changed = o->controller_changed;
+	s->arg = o->arg;
 	s->image = cluster_image_new(&(struct cluster_image_draft){.controller_id = -1});
 	s->broker_id = -1;
 	s->broker_epoch = -1;
@@ -319,6 +323,25 @@ static void forget_missing(struct cluster_state *s, const struct topic_set *set)
 	}
 }
 
+static void tell_controller_changed(struct cluster_state *s)
+{
+	if (s->controller_changed != NULL)
+		s->controller_changed(s->arg);
+}
+
+static bool controller_moved(const struct cluster_image *a, const struct cluster_image *b)
+{
+	const struct image_broker *x = cluster_image_broker(a, a->controller_id), *y = cluster_image_broker(b, b->controller_id);
+	if (a->controller_id != b->controller_id || a->controller_epoch != b->controller_epoch || x == NULL || y == NULL)
+		return true;
+	if (x->endpoint_count != y->endpoint_count)
+		return true;
+	for (size_t i = 0; i < x->endpoint_count; i++)
+		if (x->endpoints[i].port != y->endpoints[i].port || strcmp(x->endpoints[i].host, y->endpoints[i].host) != 0)
+			return true;
+	return false;
+}
+
 static void update_metadata(struct cluster_state *s, struct update_metadata_request *r)
 {
 	struct topic_set set = {0};
@@ -329,8 +352,12 @@ static void update_metadata(struct cluster_state *s, struct update_metadata_requ
 	if (r->full)
 		forget_missing(s, &set);
 	struct image_broker *brokers = brokers_from(r);
+	struct cluster_image *before = cluster_image_shared_ref(s->image);
 	publish(s, &set, brokers, r->broker_count);
 	free_brokers(brokers, r->broker_count);
+	if (controller_moved(before, s->image))
+		tell_controller_changed(s);
+	cluster_image_shared_unref(before);
 	diag_debug("image_published", "version=%lld brokers=%zu topics=%zu", (long long)s->image->version,
 		s->image->broker_count, s->image->topic_count);
 }
@@ -671,6 +698,7 @@ void cluster_state_set_broker_epoch(struct cluster_state *s, int64_t broker_epoc
 	check(s);
 	expect(broker_epoch >= 0);
 	s->broker_epoch = broker_epoch;
+	tell_controller_changed(s);
 	go_on(s);
 }
 

@@ -18,6 +18,9 @@ struct cluster_state_options {
 	struct replica_host_table hosts; /* copied; its array is borrowed */
 	struct cluster_image_holder *const *holders; /* one per loop that wants images; borrowed */
 	size_t holder_count;
+	/* The controller is another one, or can be reached elsewhere now, or this broker has another epoch. May be NULL. */
+	void (*controller_changed)(void *arg);
+	void *arg;
 };
 /* Order at start: new, log_manager_open (with cluster_state_topic_settings), cluster_identity, load_configs, log_manager_load,
  * host_logs, then listeners, then registration, which ends in set_broker_epoch: from there control requests are obeyed. */

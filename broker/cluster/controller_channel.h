@@ -24,7 +24,8 @@ struct controller_link;
 struct controller_transport {
 	struct controller_link *(*open)(void *arg, const struct controller_address *to);
 	/* One request of each kind at most is under way per link, answered exactly once, never before the call returns. request is
-	 * borrowed for the call, response for done. status other than OK: no answer came (NETWORK_EXCEPTION, REQUEST_TIMED_OUT). */
+	 * borrowed until then or until close, response for done. status other than OK: no answer came (NETWORK_EXCEPTION,
+	 * REQUEST_TIMED_OUT) or none of use. */
 	void (*alter_partition)(struct controller_link *l, const struct alter_partition_request *request,
 		void (*done)(void *done_arg, enum status s, const struct alter_partition_response *response), void *done_arg);
 	void (*controlled_shutdown)(struct controller_link *l, const struct controlled_shutdown_request *request,
@@ -45,8 +46,9 @@ struct controller_channel_options {
 struct controller_channel *controller_channel_new(const struct controller_channel_options *o);
 /* The controller may have changed, or this broker has registered anew: asks locate again and sends at once what waits. */
 void controller_channel_look_again(struct controller_channel *c);
-/* What waits, is under way or comes later is done with CANCELLED. Then free. */
+/* What waits, is under way or comes later is done with CANCELLED. */
 void controller_channel_stop(struct controller_channel *c);
+/* After stop, and once no loop can call any more. */
 void controller_channel_free(struct controller_channel *c);
 
 /* One partition's wish, embedded in the caller's object, in use until done, which is called exactly once on `home`.
@@ -61,18 +63,19 @@ struct alter_partition_call {
 	void (*done)(struct alter_partition_call *call, enum status s, const struct alter_partition_result *result);
 	/* The channel's: */
 	struct task task;
-	struct alter_partition_call *next;
+	struct alter_partition_call *next, **prev; /* of those that wait */
 	struct loop_timer deadline;
 	struct controller_channel *channel;
+	size_t index; /* in the request under way */
+	bool sent;    /* in it */
 	enum status status;
 	struct alter_partition_result result;
-	bool sent;
 };
 /* From any loop (call->home). */
 void controller_channel_alter_partition(struct controller_channel *c, struct alter_partition_call *call);
 
 /* On the cluster loop. Asks the controller to move this broker's leaderships away; asked again while controllers change, until a
- * definite answer or timeout_us. done: exactly once, never within the call; status OK: response is the controller's answer, borrowed;
+ * definite answer or timeout_us. done: exactly once, never within the call (but within stop); status OK: response is the controller's answer, borrowed;
  * REQUEST_TIMED_OUT, CANCELLED. One at a time. */
 void controller_channel_controlled_shutdown(struct controller_channel *c, int64_t timeout_us,
 	void (*done)(void *arg, enum status s, const struct controlled_shutdown_response *response), void *arg);

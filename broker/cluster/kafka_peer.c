@@ -114,6 +114,10 @@ static void answered(struct peer_call *call, enum status s, struct iobuf_block *
 	int32_t correlation_id = 0;
 	if (p->freed)
 		return;
+	if (s == STATUS_CANCELLED) { /* the connection is being dropped, for another call's sake */
+		fail_later(p, c, STATUS_NETWORK_EXCEPTION);
+		return;
+	}
 	p->depth++;
 	arena_init(&arena, ARENA_BYTES_MAX);
 	if (s == STATUS_OK) {
@@ -124,8 +128,6 @@ static void answered(struct peer_call *call, enum status s, struct iobuf_block *
 			drop_connection(p);
 		}
 	}
-	if (s == STATUS_CANCELLED)
-		s = STATUS_NETWORK_EXCEPTION;
 	c->done(c, s, c->version, s == STATUS_OK ? body : NULL);
 	arena_fini(&arena);
 	peer_leave(p);

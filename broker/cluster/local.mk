@@ -9,7 +9,8 @@ libcluster_a_SOURCES = \
 	broker/cluster/cluster_state.c broker/cluster/cluster_state.h \
 	broker/cluster/config_changes.c broker/cluster/config_changes.h \
 	broker/cluster/control_messages.c broker/cluster/control_messages.h \
-	broker/cluster/controller_channel.h \
+	broker/cluster/controller_channel.c broker/cluster/controller_channel.h \
+	broker/cluster/controller_peer.c broker/cluster/controller_peer.h \
 	broker/cluster/kafka_peer.c broker/cluster/kafka_peer.h \
 	broker/cluster/image_barrier.c broker/cluster/image_barrier.h \
 	broker/cluster/replica_host.h \

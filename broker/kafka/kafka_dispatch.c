@@ -53,6 +53,13 @@ static const struct kafka_method methods[] = {
 };
 enum { METHOD_COUNT = sizeof(methods) / sizeof(methods[0]) };
 
+/* Answered, but not advertised, as long as the controller does not decide them. */
+static const struct kafka_method unadvertised[] = {
+	{KAFKA_API_controlled_shutdown, 1, 3, 16 * MIB, kafka_interbroker_controlled_shutdown},
+	{KAFKA_API_alter_partition, 0, 3, 32 * MIB, kafka_interbroker_alter_partition},
+};
+enum { UNADVERTISED_COUNT = sizeof(unadvertised) / sizeof(unadvertised[0]) };
+
 size_t kafka_dispatch_count(void)
 {
 	return METHOD_COUNT;
@@ -70,6 +77,9 @@ static const struct kafka_method *find_method(int16_t key)
 	for (size_t i = 0; i < METHOD_COUNT; i++)
 		if (kafka_messages_api(methods[i].api)->key == key)
 			return &methods[i];
+	for (size_t i = 0; i < UNADVERTISED_COUNT; i++)
+		if (kafka_messages_api(unadvertised[i].api)->key == key)
+			return &unadvertised[i];
 	return NULL;
 }
 

@@ -7,6 +7,7 @@
 
 struct kafka_dispatch;
 struct cluster_state;
+struct controller;
 
 struct kafka_dispatch_options {
 	struct service_loop *const *loops; /* borrowed; one per event loop */
@@ -14,7 +15,10 @@ struct kafka_dispatch_options {
 	const struct settings *settings;
 	const char *cluster_id; /* copied */
 	struct cluster_state *state; /* NULL: the controller's requests are refused */
-	struct scheduler *cluster;   /* state's loop */
+	struct scheduler *cluster;   /* state's loop, and the controller's */
+	/* The controller of this process, on its loop; NULL: there is none. May be NULL where state is. */
+	struct controller *(*controller)(void *arg);
+	void *controller_arg;
 };
 struct kafka_dispatch *kafka_dispatch_new(const struct kafka_dispatch_options *o);
 /* No request may be under way. */

@@ -54,5 +54,7 @@ void kafka_groups_delete(struct kafka_call *c);
 void kafka_interbroker_leader_and_isr(struct kafka_call *c);
 void kafka_interbroker_stop_replica(struct kafka_call *c);
 void kafka_interbroker_update_metadata(struct kafka_call *c);
+void kafka_interbroker_alter_partition(struct kafka_call *c);
+void kafka_interbroker_controlled_shutdown(struct kafka_call *c);
 
 #endif

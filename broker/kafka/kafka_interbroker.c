@@ -1,10 +1,12 @@
-/* The controller's requests: LeaderAndIsr, StopReplica, UpdateMetadata. */
+/* The controller's requests: LeaderAndIsr, StopReplica, UpdateMetadata; and what brokers ask of it: AlterPartition, ControlledShutdown. */
 #include "base/diag.h"
 #include "config/settings.h"
 #include "kafka/kafka_call.h"
 #include "kafka/kafka_handlers.h"
 #include "service/control_service.h"
+#include "service/controller_service.h"
 #include "wire/control_codec.h"
+#include "wire/controller_codec.h"
 
 struct interbroker_call {
 	struct kafka_call *call;
@@ -83,4 +85,102 @@ void kafka_interbroker_stop_replica(struct kafka_call *c)
 void kafka_interbroker_update_metadata(struct kafka_call *c)
 {
 	obey(c, CONTROL_UPDATE_METADATA);
+}
+
+/* --- to the controller ----------------------------------------------------------------------------------------------------- */
+
+struct upward_call {
+	struct kafka_call *call;
+	struct controller_call controller;
+};
+
+static void answer_upward(struct kafka_call *c, enum status s, void *body)
+{
+	if (s == STATUS_OK)
+		kafka_call_answer(c, body, NULL);
+	else
+		kafka_call_abort_memory(c);
+}
+
+static void altered(struct kafka_call *c, const struct alter_partition_response *response)
+{
+	void *body = NULL;
+	enum status s = controller_codec_altered_to_body(response, &c->request->arena, &body);
+	answer_upward(c, s, body);
+}
+
+static void shut_down(struct kafka_call *c, const struct controlled_shutdown_response *response)
+{
+	void *body = NULL;
+	enum status s = controller_codec_shut_down_to_body(response, &c->request->arena, &body);
+	answer_upward(c, s, body);
+}
+
+static void decided(struct controller_call *controller)
+{
+	struct upward_call *u = controller->arg;
+	struct kafka_call *c = CAST(kafka_call, u->call);
+	if (controller->kind == CONTROLLER_CALL_ALTER)
+		altered(c, &controller->altered);
+	else
+		shut_down(c, &controller->shut_down);
+}
+
+/* OK: ask it. */
+static enum status check_upward(const struct kafka_call *c)
+{
+	if (!among_brokers(c))
+		return STATUS_CLUSTER_AUTHORIZATION_FAILED;
+	return c->dispatch->options.controller == NULL ? STATUS_NOT_CONTROLLER : STATUS_OK;
+}
+
+static struct upward_call *upward(struct kafka_call *c, enum controller_call_kind kind)
+{
+	const struct kafka_dispatch_options *o = &c->dispatch->options;
+	struct upward_call *u = kafka_call_array(c, 1, sizeof(*u));
+	if (u == NULL)
+		return NULL;
+	*u = (struct upward_call){.call = c};
+	u->controller = (struct controller_call){
+		.home = c->service->scheduler,
+		.cluster = o->cluster,
+		.controller = o->controller,
+		.controller_arg = o->controller_arg,
+		.kind = kind,
+		.done = decided,
+		.arg = u,
+	};
+	return u;
+}
+
+void kafka_interbroker_alter_partition(struct kafka_call *c)
+{
+	struct upward_call *u = upward(c, CONTROLLER_CALL_ALTER);
+	if (u == NULL) {
+		kafka_call_abort_memory(c);
+		return;
+	}
+	enum status s = check_upward(c);
+	if (s == STATUS_OK)
+		s = controller_codec_alter_from_body(c->header.api_version, c->body, &u->controller.alter);
+	if (s == STATUS_OK)
+		controller_service_start(&u->controller);
+	else
+		altered(c, &(struct alter_partition_response){.status = s});
+}
+
+void kafka_interbroker_controlled_shutdown(struct kafka_call *c)
+{
+	struct upward_call *u = upward(c, CONTROLLER_CALL_SHUTDOWN);
+	if (u == NULL) {
+		kafka_call_abort_memory(c);
+		return;
+	}
+	enum status s = check_upward(c);
+	if (s == STATUS_OK)
+		s = controller_codec_shutdown_from_body(c->body, &u->controller.shutdown);
+	if (s == STATUS_OK)
+		controller_service_start(&u->controller);
+	else
+		shut_down(c, &(struct controlled_shutdown_response){.status = s});
 }

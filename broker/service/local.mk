@@ -6,6 +6,7 @@ libservice_a_SOURCES = \
 	broker/service/config_edit.c broker/service/config_edit.h \
 	broker/service/config_service.c broker/service/config_service.h \
 	broker/service/control_service.c broker/service/control_service.h \
+	broker/service/controller_service.c broker/service/controller_service.h \
 	broker/service/fetch_conversion.c broker/service/fetch_conversion.h \
 	broker/service/fetch_service.c broker/service/fetch_service.h \
 	broker/service/group_fan.c broker/service/group_fan.h \

@@ -5,7 +5,7 @@
 
 /* Kafka's SecurityProtocol, by code: what listeners were called before they had names. */
 static const char *const protocols[] = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
-enum { PROTOCOL_COUNT = sizeof(protocols) / sizeof(protocols[0]), PORT_MAX = 65535, LEADER_LOWEST = -2, EPOCH_LOWEST = -2 };
+enum { PROTOCOL_COUNT = sizeof(protocols) / sizeof(protocols[0]), PORT_MAX = 65535, LEADER_LOWEST = -2, EPOCH_LOWEST = -2, STOPS_MAX = 200 * 1000 };
 
 static size_t counted(int32_t count)
 {
@@ -261,7 +261,7 @@ static enum status stop_partitions(int16_t version, const struct kafka_stop_repl
 static enum status stop_from_body(int16_t version, const struct kafka_stop_replica_request *m, struct stop_replica_request *r)
 {
 	r->header = (struct control_header){m->controller_id, m->controller_epoch, m->broker_epoch};
-	if (m->is_kraft_controller)
+	if (m->is_kraft_controller || stop_count(version, m) > STOPS_MAX) /* each is many times its bytes on the wire */
 		return STATUS_INVALID_REQUEST;
 	r->partitions = check_calloc(stop_count(version, m) + 1, sizeof(*r->partitions));
 	return stop_partitions(version, m, r);

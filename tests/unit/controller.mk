@@ -24,3 +24,8 @@ tests_unit_test_topic_admin_LDADD = $(CONTROLLER_TEST_LIBS)
 UNIT_TESTS += tests/unit/test_broker_channel
 tests_unit_test_broker_channel_SOURCES = tests/unit/test_broker_channel.c tests/unit/unit.h
 tests_unit_test_broker_channel_LDADD = $(CONTROLLER_TEST_LIBS)
+
+UNIT_TESTS += tests/unit/test_controller_channel
+tests_unit_test_controller_channel_SOURCES = tests/unit/test_controller_channel.c tests/unit/kafka_random.c tests/unit/kafka_random.h \
+	tests/unit/unit.h
+tests_unit_test_controller_channel_LDADD = libwire.a $(CONTROLLER_TEST_LIBS)

@@ -12,3 +12,7 @@ EXTRA_DIST += tests/unit/recorded/kafka_frames.txt
 UNIT_TESTS += tests/unit/test_kafka_groups
 tests_unit_test_kafka_groups_SOURCES = tests/unit/test_kafka_groups.c $(SERVICE_FIXTURE)
 tests_unit_test_kafka_groups_LDADD = $(UNIT_LIBS)
+# The connection, cluster_state and the controller are faked by the test.
+UNIT_TESTS += tests/unit/test_kafka_interbroker
+tests_unit_test_kafka_interbroker_SOURCES = tests/unit/test_kafka_interbroker.c $(SERVICE_FIXTURE)
+tests_unit_test_kafka_interbroker_LDADD = $(UNIT_LIBS)

@@ -14,3 +14,7 @@ tests_unit_test_peer_connection_LDADD = $(UNIT_LIBS)
 
 THREADED_TESTS += tests/unit/test_event_loop tests/unit/test_loop_group tests/unit/test_net_connection \
 	tests/unit/test_peer_connection
+
+UNIT_TESTS += tests/unit/test_kafka_peer
+tests_unit_test_kafka_peer_SOURCES = tests/unit/test_kafka_peer.c tests/unit/unit.h
+tests_unit_test_kafka_peer_LDADD = $(UNIT_LIBS)
