@@ -45,6 +45,7 @@ EXTRA_DIST += proto/kafka/all.def proto/kafka/api_versions.def proto/kafka/creat
 	proto/kafka/stop_replica.def \
 	proto/kafka/update_metadata.def \
 	proto/kafka/controlled_shutdown.def \
+	proto/kafka/allocate_producer_ids.def \
 	proto/kafka/alter_partition.def
 
 # Tables of the coordinators' records, included by broker/coordinator/group_records.[ch].

@@ -202,3 +202,18 @@ enum status producer_ids_next(struct producer_ids *p, int64_t *ret_producer_id)
 		claim(p);
 	return found ? STATUS_OK : STATUS_COORDINATOR_LOAD_IN_PROGRESS;
 }
+
+enum status producer_ids_take(struct producer_ids *p, int64_t *ret_first, int32_t *ret_count)
+{
+	CHECK_MAGIC(producer_ids, p);
+	expect_on_loop(p->scheduler);
+	struct block *from = left(&p->prefetched) > 0 ? &p->prefetched : &p->present, taken = *from;
+	*from = (struct block){0};
+	if (left(&p->present) <= LOW_MARK || left(&taken) == 0)
+		claim(p);
+	if (left(&taken) == 0)
+		return STATUS_COORDINATOR_LOAD_IN_PROGRESS;
+	*ret_first = taken.next;
+	*ret_count = (int32_t)left(&taken);
+	return STATUS_OK;
+}

@@ -21,6 +21,9 @@ struct scheduler *producer_ids_scheduler(const struct producer_ids *p);
 /* STATUS_COORDINATOR_LOAD_IN_PROGRESS: there is none at hand; another block is on its way. */
 MUST_CHECK enum status producer_ids_next(struct producer_ids *p, int64_t *ret_producer_id);
 
+/* A range for another broker to give out, as large as there is at hand; on the loop. The same statuses. */
+MUST_CHECK enum status producer_ids_take(struct producer_ids *p, int64_t *ret_first, int32_t *ret_count);
+
 /* Ids at hand: for tests. */
 int64_t producer_ids_left(const struct producer_ids *p);
 

@@ -47,6 +47,8 @@ static const struct kafka_method methods[] = {
 	{KAFKA_API_leader_and_isr, 0, 7, 32 * MIB, kafka_interbroker_leader_and_isr},
 	{KAFKA_API_stop_replica, 0, 4, 32 * MIB, kafka_interbroker_stop_replica},
 	{KAFKA_API_update_metadata, 0, 8, 1 * MIB, kafka_interbroker_update_metadata},
+	/* From brokers to the controller. */
+	{KAFKA_API_allocate_producer_ids, 0, 0, 16 * KIB, kafka_interbroker_allocate_producer_ids},
 	{KAFKA_API_describe_cluster, 0, 1, 1 * MIB, kafka_metadata_describe_cluster},
 	{KAFKA_API_consumer_group_heartbeat, 0, 1, 16 * MIB, kafka_groups_consumer_heartbeat},
 	{KAFKA_API_consumer_group_describe, 0, 1, 64 * MIB, kafka_groups_consumer_describe},

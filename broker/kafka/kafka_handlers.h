@@ -56,5 +56,6 @@ void kafka_interbroker_stop_replica(struct kafka_call *c);
 void kafka_interbroker_update_metadata(struct kafka_call *c);
 void kafka_interbroker_alter_partition(struct kafka_call *c);
 void kafka_interbroker_controlled_shutdown(struct kafka_call *c);
+void kafka_interbroker_allocate_producer_ids(struct kafka_call *c);
 
 #endif

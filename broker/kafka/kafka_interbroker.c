@@ -1,4 +1,5 @@
-/* The controller's requests: LeaderAndIsr, StopReplica, UpdateMetadata; and what brokers ask of it: AlterPartition, ControlledShutdown. */
+/* The controller's requests: LeaderAndIsr, StopReplica, UpdateMetadata; and what brokers ask of it: AlterPartition, ControlledShutdown,
+ * AllocateProducerIds. */
 #include "base/diag.h"
 #include "config/settings.h"
 #include "kafka/kafka_call.h"
@@ -116,14 +117,26 @@ static void shut_down(struct kafka_call *c, const struct controlled_shutdown_res
 	answer_upward(c, s, body);
 }
 
+static void given(struct kafka_call *c, const struct controller_call_ids *ids)
+{
+	struct kafka_allocate_producer_ids_response m;
+	kafka_messages_init(c->api->response, &m);
+	m.error_code = status_code(ids->status);
+	m.producer_id_start = ids->first;
+	m.producer_id_len = ids->count;
+	kafka_call_answer(c, &m, NULL);
+}
+
 static void decided(struct controller_call *controller)
 {
 	struct upward_call *u = controller->arg;
 	struct kafka_call *c = CAST(kafka_call, u->call);
 	if (controller->kind == CONTROLLER_CALL_ALTER)
 		altered(c, &controller->altered);
-	else
+	else if (controller->kind == CONTROLLER_CALL_SHUTDOWN)
 		shut_down(c, &controller->shut_down);
+	else
+		given(c, &controller->ids);
 }
 
 /* OK: ask it. */
@@ -146,6 +159,7 @@ static struct upward_call *upward(struct kafka_call *c, enum controller_call_kin
 		.cluster = o->cluster,
 		.controller = o->controller,
 		.controller_arg = o->controller_arg,
+		.producer_ids = c->service->producer_ids,
 		.kind = kind,
 		.done = decided,
 		.arg = u,
@@ -183,4 +197,18 @@ void kafka_interbroker_controlled_shutdown(struct kafka_call *c)
 		controller_service_start(&u->controller);
 	else
 		shut_down(c, &(struct controlled_shutdown_response){.status = s});
+}
+
+void kafka_interbroker_allocate_producer_ids(struct kafka_call *c)
+{
+	struct upward_call *u = upward(c, CONTROLLER_CALL_PRODUCER_IDS);
+	if (u == NULL) {
+		kafka_call_abort_memory(c);
+		return;
+	}
+	enum status s = check_upward(c);
+	if (s == STATUS_OK)
+		controller_service_start(&u->controller);
+	else
+		given(c, &(struct controller_call_ids){.status = s});
 }

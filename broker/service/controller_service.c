@@ -1,4 +1,5 @@
 #include "service/controller_service.h"
+#include "coordinator/producer_ids.h"
 #include <stdlib.h>
 
 MAGIC(controller_call, 0x43434c4c);
@@ -10,7 +11,7 @@ static void answered(struct task *task)
 	struct controlled_shutdown_response shut_down = {0};
 	if (c->kind == CONTROLLER_CALL_ALTER)
 		altered = c->altered;
-	else
+	else if (c->kind == CONTROLLER_CALL_SHUTDOWN)
 		shut_down = c->shut_down;
 	c->magic = 0;
 	c->done(c); /* c is gone now */
@@ -52,10 +53,24 @@ static void controller_service_shut_down(void *arg, const struct controlled_shut
 	go_home(c);
 }
 
+/* Any broker could take a block from ZooKeeper; Kafka's ask the controller, and no other. */
+static void give_ids(struct controller_call *c, const struct controller *controller)
+{
+	bool active = controller != NULL && controller_is_active(controller) && c->producer_ids != NULL;
+	c->ids = (struct controller_call_ids){.status = STATUS_NOT_CONTROLLER};
+	if (active)
+		c->ids.status = producer_ids_take(c->producer_ids, &c->ids.first, &c->ids.count);
+	go_home(c);
+}
+
 static void on_cluster_loop(struct task *task)
 {
 	struct controller_call *c = CAST(controller_call, CONTAINER_OF(task, struct controller_call, task));
 	struct controller *controller = c->controller(c->controller_arg);
+	if (c->kind == CONTROLLER_CALL_PRODUCER_IDS) {
+		give_ids(c, controller);
+		return;
+	}
 	if (c->kind == CONTROLLER_CALL_SHUTDOWN) {
 		if (controller != NULL)
 			controller_controlled_shutdown(controller, &c->shutdown, controller_service_shut_down, c);

@@ -5,13 +5,22 @@
 
 #include "controller/controller.h"
 
-enum controller_call_kind { CONTROLLER_CALL_ALTER, CONTROLLER_CALL_SHUTDOWN };
+struct producer_ids;
+
+enum controller_call_kind { CONTROLLER_CALL_ALTER, CONTROLLER_CALL_SHUTDOWN, CONTROLLER_CALL_PRODUCER_IDS };
+/* A range of producer ids for the broker that asks. */
+struct controller_call_ids {
+	enum status status;
+	int64_t first;
+	int32_t count;
+};
 struct controller_call {
 	struct scheduler *home;    /* the asking loop */
 	struct scheduler *cluster; /* the controller's */
 	/* On the cluster loop; NULL: this process has no controller. */
 	struct controller *(*controller)(void *arg);
 	void *controller_arg;
+	struct producer_ids *producer_ids; /* PRODUCER_IDS: on the same loop */
 	enum controller_call_kind kind;
 	union {
 		struct alter_partition_request alter; /* its content is taken by start */
@@ -20,6 +29,7 @@ struct controller_call {
 	union { /* valid in done; freed afterwards */
 		struct alter_partition_response altered;
 		struct controlled_shutdown_response shut_down;
+		struct controller_call_ids ids;
 	};
 	/* Exactly once, on home; never within start. Without a controller: NOT_CONTROLLER. */
 	void (*done)(struct controller_call *c);

@@ -1,5 +1,7 @@
 """Brokers of Kafka and ours in one cluster: either kind obeys the other's controller."""
 import json
+import socket
+import struct
 
 import pytest
 
@@ -27,6 +29,19 @@ def produce(bootstrap, topic, partition, lines):
 
 def consume(bootstrap, topic, partition):
     return run(["kcat", "-C", "-b", bootstrap, "-t", topic, "-p", partition, "-e", "-q"], seconds=30).out.splitlines()
+
+
+def producer_id(port):
+    """InitProducerId of this broker; an id, once it has some."""
+    def ask():
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+            frame = struct.pack(">hhih2shi", 22, 0, 7, 2, b"me", -1, 1000)
+            s.sendall(struct.pack(">i", len(frame)) + frame)
+            answer = s.makefile("rb").read(4 + 4 + 4 + 2 + 8 + 2)
+        correlation_id, _, error, found, epoch = struct.unpack(">iihqh", answer[4:])
+        assert correlation_id == 7 and (error != 0 or epoch == 0)
+        return None if error != 0 else (found,)
+    return wait_for("a producer id", ask, 20, step=0.1)[0]
 
 
 class Admin:
@@ -170,6 +185,12 @@ def one_goes_and_comes_back(both):
     both.use("mine", 1)
 
 
+def producers_get_ids(both):
+    """Of ranges that the controller, or ZooKeeper, gives out once."""
+    found = [producer_id(port) for _ in range(3) for port in (both.kafka.port, both.ours.port)]
+    assert len(set(found)) == len(found), found
+
+
 def topics_go(both):
     """From both pictures, and from the disks."""
     Admin(both.ours.bootstrap).delete("theirs")
@@ -181,6 +202,7 @@ def topics_go(both):
 
 def test_a_cluster_of_both(both):
     topics_live_on_either(both)
+    producers_get_ids(both)
     changes_are_known_to_both(both)
     one_goes_and_comes_back(both)
     topics_go(both)

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "controller/controller.h"
+#include "coordinator/producer_ids.h"
 #include "kafka/kafka_dispatch.h"
 #include "service/control_service.h"
 #include "wire/kafka_codec.h"
@@ -50,6 +51,28 @@ void controller_controlled_shutdown(struct controller *c, const struct controlle
 	asked_count++;
 	ck_assert_int_eq(r->broker_id, 2);
 	done(arg, &(struct controlled_shutdown_response){.remaining = &left, .remaining_count = 1});
+}
+bool controller_is_active(const struct controller *c)
+{
+	return c != NULL;
+}
+enum status producer_ids_take(struct producer_ids *p, int64_t *ret_first, int32_t *ret_count)
+{
+	ck_assert_ptr_nonnull(p);
+	*ret_first = 5000;
+	*ret_count = 700;
+	return STATUS_OK;
+}
+enum status producer_ids_next(struct producer_ids *p, int64_t *ret_producer_id)
+{
+	(void)p;
+	(void)ret_producer_id;
+	return STATUS_COORDINATOR_LOAD_IN_PROGRESS;
+}
+struct scheduler *producer_ids_scheduler(const struct producer_ids *p)
+{
+	(void)p;
+	return fixture.scheduler;
 }
 static struct controller *controller_of(void *arg)
 {
@@ -287,7 +310,20 @@ START_TEST(kafka_interbroker_asks_the_controller)
 	ck_assert_int_eq(c->remaining_partitions[0].partition_index, 4);
 	ck_assert_int_eq(asked_count, 2);
 
+	struct kafka_allocate_producer_ids_request ids = {.broker_id = 2};
+	fixture.service->producer_ids = (struct producer_ids *)(void *)&fixture;
+	send_request(KAFKA_API_allocate_producer_ids, 0, &ids);
+	manual_scheduler_run(fixture.manual);
+	const struct kafka_allocate_producer_ids_response *given = answer(KAFKA_API_allocate_producer_ids, 0);
+	ck_assert_int_eq(given->error_code, 0);
+	ck_assert_int_eq(given->producer_id_start, 5000);
+	ck_assert_int_eq(given->producer_id_len, 700);
+
 	has_controller = false;
+	send_request(KAFKA_API_allocate_producer_ids, 0, &ids);
+	manual_scheduler_run(fixture.manual);
+	given = answer(KAFKA_API_allocate_producer_ids, 0);
+	ck_assert_int_eq(given->error_code, 41);
 	send_request(KAFKA_API_alter_partition, 3, &alter);
 	manual_scheduler_run(fixture.manual);
 	a = answer(KAFKA_API_alter_partition, 3);
@@ -303,13 +339,13 @@ END_TEST
 /* What the controller does not decide yet is not advertised: nobody shall count on it. */
 START_TEST(kafka_interbroker_advertises_what_works)
 {
-	bool advertised[64] = {false};
+	bool advertised[128] = {false};
 	for (size_t i = 0; i < kafka_dispatch_count(); i++) {
 		struct kafka_dispatch_range r = kafka_dispatch_range(i);
-		if (r.key < 64)
+		if (r.key < 128)
 			advertised[r.key] = true;
 	}
-	ck_assert(advertised[4] && advertised[5] && advertised[6]);
+	ck_assert(advertised[67] && advertised[4] && advertised[5] && advertised[6]);
 	ck_assert(!advertised[7] && !advertised[56]);
 }
 END_TEST

@@ -109,6 +109,30 @@ START_TEST(producer_ids_race_for_a_block_has_two_winners)
 }
 END_TEST
 
+/* For brokers of Kafka's, which ask the controller: what is given away is not given out here. */
+START_TEST(producer_ids_ranges_are_taken_whole)
+{
+	begin(NULL);
+	bool seen[4000] = {false};
+	for (int i = 0; i < 600; i++)
+		seen[next()] = true;
+	for (int round = 0; round < 3; round++) {
+		int64_t first;
+		int32_t count;
+		ck_assert_int_eq(producer_ids_take(ids, &first, &count), STATUS_OK);
+		for (int64_t id = first; id < first + count; id++) {
+			ck_assert(!seen[id]);
+			seen[id] = true;
+		}
+		zk_manual_run(&zk);
+		int64_t mine = next();
+		ck_assert(!seen[mine]);
+		seen[mine] = true;
+	}
+	end();
+}
+END_TEST
+
 START_TEST(producer_ids_last_until_the_block_ends_while_zookeeper_is_away)
 {
 	begin(NULL);
@@ -173,4 +197,4 @@ END_TEST
 UNIT_MAIN("producer_ids", producer_ids_first_block_is_kafkas, producer_ids_go_on_behind_the_last_block,
 	producer_ids_next_block_is_there_before_it_is_needed, producer_ids_race_for_a_block_has_two_winners,
 	producer_ids_last_until_the_block_ends_while_zookeeper_is_away, producer_ids_are_never_given_twice,
-	producer_ids_damaged_node_is_left_alone)
+	producer_ids_ranges_are_taken_whole, producer_ids_damaged_node_is_left_alone)
