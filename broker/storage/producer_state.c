@@ -282,12 +282,11 @@ size_t producer_state_expire(struct producer_state *s, int64_t now_ms, int64_t e
 {
 	size_t before = s->count;
 	struct producer *next;
-	expect(expiration_ms >= 0);
+	expect(now_ms >= 0 && expiration_ms >= 0);
+	int64_t limit_ms = now_ms - expiration_ms; /* compared, not subtracted from: the times of a snapshot are anybody's numbers */
 	for (struct producer *p = TAILQ_FIRST(&s->by_use); p != NULL; p = next) {
 		next = TAILQ_NEXT(p, link);
-		/* Without the sum: clocks and limits are anybody's numbers. */
-		bool due = now_ms >= p->used_ms && now_ms - p->used_ms >= expiration_ms;
-		if (due && p->transaction_first_offset < 0)
+		if (p->used_ms <= limit_ms && p->transaction_first_offset < 0)
 			forget(s, p);
 	}
 	return before - s->count;

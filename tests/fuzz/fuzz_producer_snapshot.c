@@ -32,6 +32,8 @@ static void use(struct producer_state *s, int64_t end)
 	free(list);
 	enum status status = producer_state_check(s, &a, &d);
 	expect(status != STATUS_DUPLICATE_SEQUENCE_NUMBER || d.last_offset < end);
+	if (status == STATUS_DUPLICATE_SEQUENCE_NUMBER)
+		return; /* nobody appends that */
 	producer_state_append(s, &a, 1);
 	expect(producer_state_end_offset(s) == end + 1);
 	a.base_offset = end + 1;
