@@ -1,5 +1,6 @@
 #include "cluster/broker_overrides.h"
 #include "base/diag.h"
+#include "cluster/image_configs.h"
 #include "coordinator-client/zk_schema.h"
 #include "coordinator-client/zk_watch.h"
 
@@ -33,21 +34,6 @@ struct broker_overrides *broker_overrides_new(const struct settings *settings)
 	return o;
 }
 
-static void forget_entries(struct override_node *n)
-{
-	for (size_t i = 0; i < n->count; i++) {
-		union {
-			const char *text;
-			void *memory;
-		} key = {.text = n->entries[i].key}, value = {.text = n->entries[i].value};
-		free(key.memory);
-		free(value.memory);
-	}
-	free(n->entries);
-	n->entries = NULL;
-	n->count = 0;
-}
-
 void broker_overrides_unwatch(struct broker_overrides *o)
 {
 	CHECK_MAGIC(broker_overrides, o);
@@ -64,22 +50,15 @@ void broker_overrides_free(struct broker_overrides *o)
 		return;
 	broker_overrides_unwatch(o);
 	for (size_t i = 0; i < WHOSE_COUNT; i++)
-		forget_entries(&o->nodes[i]);
+		image_configs_free(o->nodes[i].entries, o->nodes[i].count);
 	o->magic = 0;
 	free(o);
 }
 
-static const char *value_in(const struct override_node *n, const char *key)
-{
-	for (size_t i = 0; i < n->count; i++)
-		if (strcmp(n->entries[i].key, key) == 0)
-			return n->entries[i].value;
-	return NULL;
-}
-
 static const char *value_of(void *arg, const char *key)
 {
-	return value_in(arg, key);
+	const struct override_node *n = arg;
+	return image_configs_value(n->entries, n->count, key);
 }
 
 static void apply(struct broker_overrides *o)
@@ -101,12 +80,9 @@ static void warn_of_strangers(const struct override_node *n, const char *path)
 
 static void keep(struct override_node *n, const struct zk_schema_config *config)
 {
-	forget_entries(n);
-	n->entries = check_calloc(config->entry_count + 1, sizeof(*n->entries));
-	for (n->count = 0; n->count < config->entry_count; n->count++) {
-		n->entries[n->count].key = check_strdup(config->entries[n->count].key);
-		n->entries[n->count].value = check_strdup(config->entries[n->count].value);
-	}
+	image_configs_free(n->entries, n->count);
+	n->entries = image_configs_of_znode(config);
+	n->count = config->entry_count;
 }
 
 static void node_changed(void *arg, bool present, struct slice data, const struct zk_stat *stat)

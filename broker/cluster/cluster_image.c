@@ -1,6 +1,7 @@
 /* See cluster_image.h. One allocation per topic array keeps a topic of many partitions compact: all replica and ISR lists of a
  * topic lie in one array of ids. */
 #include "cluster/cluster_image.h"
+#include "cluster/image_configs.h"
 
 #include <stdatomic.h>
 
@@ -24,6 +25,7 @@ struct image_node {
 	const struct image_topic **topics_by_id; /* those with an id, sorted by it */
 	size_t topics_by_id_count;
 	struct image_broker_configs broker_configs;
+	struct image_config *our_configs, *all_configs; /* what broker_configs shows */
 };
 MAGIC(image_node, 0x494d4147);
 
@@ -90,11 +92,7 @@ struct image_topic *image_topic_new(const struct image_topic *from)
 	atomic_init(&n->refs, 1);
 	n->name = check_strdup(from->name);
 	copy_partitions(n, from);
-	n->configs = check_calloc(from->config_count + 1, sizeof(*n->configs));
-	for (size_t i = 0; i < from->config_count; i++) {
-		n->configs[i].key = check_strdup(from->configs[i].key);
-		n->configs[i].value = check_strdup(from->configs[i].value);
-	}
+	n->configs = image_configs_copy(from->configs, from->config_count);
 	n->topic = (struct image_topic){
 		.name = n->name,
 		.id = from->id,
@@ -125,11 +123,7 @@ void image_topic_shared_unref(struct image_topic *t)
 	expect(before >= 1);
 	if (before > 1)
 		return;
-	for (size_t i = 0; i < t->config_count; i++) {
-		free_text(n->configs[i].key);
-		free_text(n->configs[i].value);
-	}
-	free(n->configs);
+	image_configs_free(n->configs, t->config_count);
 	free(n->ids);
 	free(n->partitions);
 	free(n->name);
@@ -189,34 +183,13 @@ static void index_topics(struct image_node *n, const struct cluster_image_draft 
 	qsort(n->topics_by_id, n->topics_by_id_count, sizeof(struct image_topic *), compare_topic_ids);
 }
 
-static const struct image_config *copy_configs(const struct image_config *from, size_t count)
-{
-	struct image_config *configs = check_calloc(count + 1, sizeof(*configs));
-	for (size_t i = 0; i < count; i++)
-		configs[i] = (struct image_config){.key = check_strdup(from[i].key), .value = check_strdup(from[i].value)};
-	return configs;
-}
-
-static void free_configs(const struct image_config *configs, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		free_text(configs[i].key);
-		free_text(configs[i].value);
-	}
-	union {
-		const struct image_config *configs;
-		void *memory;
-	} u = {.configs = configs};
-	free(u.memory);
-}
-
 static void copy_broker_configs(struct image_node *n, const struct image_broker_configs *from)
 {
 	if (from == NULL)
 		return;
 	n->broker_configs = *from;
-	n->broker_configs.ours = copy_configs(from->ours, from->our_count);
-	n->broker_configs.all = copy_configs(from->all, from->all_count);
+	n->broker_configs.ours = n->our_configs = image_configs_copy(from->ours, from->our_count);
+	n->broker_configs.all = n->all_configs = image_configs_copy(from->all, from->all_count);
 	n->image.broker_configs = &n->broker_configs;
 }
 
@@ -288,8 +261,8 @@ void cluster_image_shared_unref(struct cluster_image *i)
 	for (size_t k = 0; k < i->topic_count; k++)
 		image_topic_shared_unref(n->topics[k]);
 	free_brokers(n);
-	free_configs(n->broker_configs.ours, n->broker_configs.our_count);
-	free_configs(n->broker_configs.all, n->broker_configs.all_count);
+	image_configs_free(n->our_configs, n->broker_configs.our_count);
+	image_configs_free(n->all_configs, n->broker_configs.all_count);
 	free(n->topics);
 	free(n->topics_by_id);
 	free(n->cluster_id);

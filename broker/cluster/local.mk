@@ -13,6 +13,7 @@ libcluster_a_SOURCES = \
 	broker/cluster/controller_peer.c broker/cluster/controller_peer.h \
 	broker/cluster/kafka_peer.c broker/cluster/kafka_peer.h \
 	broker/cluster/image_barrier.c broker/cluster/image_barrier.h \
+	broker/cluster/image_configs.c broker/cluster/image_configs.h \
 	broker/cluster/replica_host.h \
 	broker/cluster/role_orders.c broker/cluster/role_orders.h \
 	broker/cluster/topic_overrides.c broker/cluster/topic_overrides.h

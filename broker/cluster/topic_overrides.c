@@ -1,6 +1,7 @@
 #include "cluster/topic_overrides.h"
 #include "base/diag.h"
 #include "cluster/config_changes.h"
+#include "cluster/image_configs.h"
 #include "config/settings.h"
 #include "coordinator-client/zk_request.h"
 #include "coordinator-client/zk_schema.h"
@@ -101,15 +102,7 @@ static struct topic_entry *find(const struct topic_overrides *o, const char *top
 
 static void clear_entry(struct topic_entry *e)
 {
-	for (size_t i = 0; i < e->count; i++) {
-		union {
-			const char *text;
-			void *memory;
-		} key = {.text = e->entries[i].key}, value = {.text = e->entries[i].value};
-		free(key.memory);
-		free(value.memory);
-	}
-	free(e->entries);
+	image_configs_free(e->entries, e->count);
 	e->entries = NULL;
 	e->count = 0;
 }
@@ -171,11 +164,8 @@ static bool replace(struct topic_entry *e, const struct zk_schema_config *config
 	if (!other)
 		return false;
 	clear_entry(e);
-	e->entries = check_calloc(config->entry_count + 1, sizeof(*e->entries));
-	for (; e->count < config->entry_count; e->count++) {
-		e->entries[e->count].key = check_strdup(config->entries[e->count].key);
-		e->entries[e->count].value = check_strdup(config->entries[e->count].value);
-	}
+	e->entries = image_configs_of_znode(config);
+	e->count = config->entry_count;
 	return true;
 }
 

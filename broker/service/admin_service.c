@@ -1,5 +1,6 @@
 #include "service/admin_service.h"
 
+#include "cluster/image_configs.h"
 #include "coordinator-client/broker_config_admin.h"
 
 MAGIC(admin_service, 0x41444d53);
@@ -67,20 +68,12 @@ static bool all_led(const struct image_topic *t, size_t partitions_at_least)
 	return true;
 }
 
-static const char *value_of(const struct image_config *configs, size_t count, const char *key)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(configs[i].key, key) == 0)
-			return configs[i].value;
-	return NULL;
-}
-
 static bool configs_applied(const struct image_config *configs, size_t count, const struct admin_item *item)
 {
 	size_t set = 0;
 	for (size_t i = 0; i < item->config_count; i++) {
 		const struct topic_config_entry *wanted = &item->configs[i];
-		const char *now = value_of(configs, count, wanted->key);
+		const char *now = image_configs_value(configs, count, wanted->key);
 		if (wanted->value == NULL ? now != NULL : now == NULL || strcmp(now, wanted->value) != 0)
 			return false;
 		set += wanted->value != NULL;

@@ -1,5 +1,6 @@
 #include "service/config_service.h"
 
+#include "cluster/image_configs.h"
 #include "coordinator-client/topic_admin.h"
 #include "service/service_message.h"
 #include "service/topic_settings_cache.h"
@@ -29,14 +30,6 @@ static void count_row(void *arg, const struct setting_view *v)
 	(*count)++;
 }
 
-static const char *value_in(const struct image_config *configs, size_t count, const char *key)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(configs[i].key, key) == 0)
-			return configs[i].value;
-	return NULL;
-}
-
 /* In the arena, since what it is copied from goes with the image or the call. */
 static void add_synonym(struct collect *c, struct config_row *row, const char *key, const char *value, enum config_source source)
 {
@@ -62,11 +55,11 @@ static void add_synonyms(struct collect *c, struct config_row *row, const struct
 {
 	const char *broker_key = c->topic == NULL ? v->key : settings_broker_key_of(v->key);
 	if (c->topic != NULL)
-		add_synonym(c, row, v->key, value_in(c->topic->configs, c->topic->config_count, v->key), CONFIG_SOURCE_TOPIC);
+		add_synonym(c, row, v->key, image_configs_value(c->topic->configs, c->topic->config_count, v->key), CONFIG_SOURCE_TOPIC);
 	if (c->changed != NULL && broker_key != NULL) {
-		add_synonym(c, row, broker_key, value_in(c->changed->ours, c->changed->our_count, broker_key),
+		add_synonym(c, row, broker_key, image_configs_value(c->changed->ours, c->changed->our_count, broker_key),
 			CONFIG_SOURCE_DYNAMIC_BROKER);
-		add_synonym(c, row, broker_key, value_in(c->changed->all, c->changed->all_count, broker_key),
+		add_synonym(c, row, broker_key, image_configs_value(c->changed->all, c->changed->all_count, broker_key),
 			CONFIG_SOURCE_DYNAMIC_DEFAULT);
 	}
 	add_static(c, row, v, broker_key);
