@@ -1,4 +1,5 @@
 /* Kafka's group requests between a faked connection and a faked coordinator: frames in, decoded answers out. */
+#include "kafka_connection.h"
 #include "service_fixture.h"
 #include "unit.h"
 
@@ -45,63 +46,6 @@ static void finish(size_t i, enum status s)
 	asked[i]->done(asked[i]);
 }
 
-/* --- a connection, faked ---------------------------------------------------- */
-
-static struct request request;
-static uint8_t answer_bytes[1 << 20];
-static size_t answer_size;
-static unsigned completed, aborted, released;
-
-static void take_answer(struct request *r)
-{
-	struct iovec iov[64];
-	answer_size = 0;
-	int count = iobuf_peek_iov(&r->response, iov, 64);
-	for (int i = 0; i < count; i++) {
-		ck_assert_uint_le(answer_size + iov[i].iov_len, sizeof(answer_bytes));
-		memcpy(answer_bytes + answer_size, iov[i].iov_base, iov[i].iov_len);
-		answer_size += iov[i].iov_len;
-	}
-	iobuf_fini(&r->response);
-	arena_fini(&r->arena);
-	r->magic = 0;
-}
-void request_complete(struct request *r)
-{
-	CHECK_MAGIC(request, r);
-	completed++;
-	take_answer(r);
-}
-void request_complete_silent(struct request *r)
-{
-	CHECK_MAGIC(request, r);
-	ck_abort_msg("a group request was not answered");
-}
-void request_abort(struct request *r, const char *why)
-{
-	CHECK_MAGIC(request, r);
-	ck_assert_ptr_nonnull(why);
-	aborted++;
-	take_answer(r);
-}
-void request_release_frame(struct request *r)
-{
-	released++;
-	/* Whoever still reads it reads this. */
-	memset((void *)(uintptr_t)r->frame.p, 0xee, r->frame.n);
-	r->frame = (struct slice){0};
-}
-const char *request_peer(const struct request *r)
-{
-	(void)r;
-	return "[::1]:5";
-}
-const char *request_listener(const struct request *r)
-{
-	(void)r;
-	return "PLAINTEXT";
-}
-
 static void set_up(void)
 {
 	service_fixture_init(&fixture);
@@ -110,7 +54,7 @@ static void set_up(void)
 	struct kafka_dispatch_options o = {.loops = loops, .loop_count = 1, .settings = &fixture.settings, .cluster_id = "c"};
 	dispatch = kafka_dispatch_new(&o);
 	asked_count = 0;
-	completed = aborted = released = 0;
+	kafka_connection_begin();
 }
 
 static void tear_down(void)
@@ -121,40 +65,12 @@ static void tear_down(void)
 
 static void send_request(enum kafka_api_id id, int16_t version, const void *body)
 {
-	const struct kafka_api *api = kafka_messages_api(id);
-	const struct kafka_header header = {.api_key = api->key, .api_version = version, .correlation_id = 7, .client_id = "me"};
-	const struct connection_front *front = kafka_dispatch_front(dispatch);
-	struct iobuf b;
-	struct iovec iov[8];
-	static uint8_t frame[65536];
-	size_t n = 0;
-	iobuf_init(&b);
-	ck_assert_int_eq(kafka_codec_encode_request(api, &header, body, NULL, &b), STATUS_OK);
-	int count = iobuf_peek_iov(&b, iov, 8);
-	for (int i = 0; i < count; i++) {
-		ck_assert_uint_le(n + iov[i].iov_len, sizeof(frame));
-		memcpy(frame + n, iov[i].iov_base, iov[i].iov_len);
-		n += iov[i].iov_len;
-	}
-	ck_assert_uint_eq(n, b.size_bytes);
-	iobuf_fini(&b);
-	request = (struct request){
-		.magic = request_magic, .loop = fixture.scheduler, .frame = slice_of(frame + 4, n - 4), .received_us = 1};
-	arena_init(&request.arena, 4 * 1024 * 1024);
-	iobuf_init(&request.response);
-	ck_assert_int_eq(front->request(front->ctx, &request), STATUS_OK);
+	kafka_connection_send(dispatch, fixture.scheduler, id, version, body);
 }
 
 static const void *answer(enum kafka_api_id id, int16_t version)
 {
-	void *body;
-	int32_t correlation_id;
-	ck_assert_uint_eq(completed, 1);
-	completed = 0;
-	ck_assert_int_eq(kafka_codec_decode_response(&fixture.arena, slice_of(answer_bytes + 4, answer_size - 4), kafka_messages_api(id),
-		version, &correlation_id, &body), STATUS_OK);
-	ck_assert_int_eq(correlation_id, 7);
-	return body;
+	return kafka_connection_answer(&fixture.arena, id, version);
 }
 
 #define MESSAGE_OF(type, name) struct kafka_##type name; kafka_messages_init(&kafka_struct_##type, &name)
@@ -182,7 +98,7 @@ START_TEST(kafka_groups_join_says_what_its_version_can)
 		set_up();
 		send_join(v, p, 2, v >= 5 ? "i" : NULL);
 		const struct group_request_join *j = &asked[0]->join;
-		ck_assert_uint_eq(released, 1);
+		ck_assert_uint_eq(kafka_connection.released, 1);
 		ck_assert_int_eq(j->rebalance_timeout_ms, v == 0 ? 6000 : 9000);
 		ck_assert(j->must_know_member_id == (v == 4)); /* from 5 on it has an instance id here */
 		ck_assert(j->can_skip_assignment == (v == 9));

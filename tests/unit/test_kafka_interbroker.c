@@ -1,5 +1,6 @@
 /* What brokers ask of each other: frames in, decoded answers out, between a faked connection, a faked cluster_state and a faked
  * controller. */
+#include "kafka_connection.h"
 #include "service_fixture.h"
 #include "unit.h"
 
@@ -79,64 +80,6 @@ static struct controller *controller_of(void *arg)
 	return has_controller ? arg : NULL;
 }
 
-/* --- a connection, faked ---------------------------------------------------- */
-
-static struct request request;
-static const char *listener;
-static uint8_t answer_bytes[1 << 20];
-static size_t answer_size;
-static unsigned completed, aborted, released;
-
-static void take_answer(struct request *r)
-{
-	struct iovec iov[64];
-	answer_size = 0;
-	int count = iobuf_peek_iov(&r->response, iov, 64);
-	for (int i = 0; i < count; i++) {
-		ck_assert_uint_le(answer_size + iov[i].iov_len, sizeof(answer_bytes));
-		memcpy(answer_bytes + answer_size, iov[i].iov_base, iov[i].iov_len);
-		answer_size += iov[i].iov_len;
-	}
-	iobuf_fini(&r->response);
-	arena_fini(&r->arena);
-	r->magic = 0;
-}
-void request_complete(struct request *r)
-{
-	CHECK_MAGIC(request, r);
-	completed++;
-	take_answer(r);
-}
-void request_complete_silent(struct request *r)
-{
-	CHECK_MAGIC(request, r);
-	ck_abort_msg("a request was not answered");
-}
-void request_abort(struct request *r, const char *why)
-{
-	CHECK_MAGIC(request, r);
-	ck_assert_ptr_nonnull(why);
-	aborted++;
-	take_answer(r);
-}
-void request_release_frame(struct request *r)
-{
-	released++;
-	/* Whoever still reads it reads this. */
-	memset((void *)(uintptr_t)r->frame.p, 0xee, r->frame.n);
-	r->frame = (struct slice){0};
-}
-const char *request_peer(const struct request *r)
-{
-	(void)r;
-	return "[::1]:5";
-}
-const char *request_listener(const struct request *r)
-{
-	(void)r;
-	return listener;
-}
-
 static void set_up(void)
 {
 	service_fixture_init(&fixture);
@@ -145,10 +88,9 @@ static void set_up(void)
 		.state = (struct cluster_state *)(void *)&fixture, .cluster = fixture.scheduler, .controller = controller_of,
 		.controller_arg = &fixture};
 	dispatch = kafka_dispatch_new(&o);
-	completed = aborted = released = 0;
+	kafka_connection_begin();
 	obeyed_count = asked_count = 0;
 	has_controller = true;
-	listener = "PLAINTEXT";
 }
 
 static void tear_down(void)
@@ -161,40 +103,12 @@ static void tear_down(void)
 
 static void send_request(enum kafka_api_id id, int16_t version, const void *body)
 {
-	const struct kafka_api *api = kafka_messages_api(id);
-	const struct kafka_header header = {.api_key = api->key, .api_version = version, .correlation_id = 7, .client_id = "me"};
-	const struct connection_front *front = kafka_dispatch_front(dispatch);
-	struct iobuf b;
-	struct iovec iov[8];
-	static uint8_t frame[65536];
-	size_t n = 0;
-	iobuf_init(&b);
-	ck_assert_int_eq(kafka_codec_encode_request(api, &header, body, NULL, &b), STATUS_OK);
-	int count = iobuf_peek_iov(&b, iov, 8);
-	for (int i = 0; i < count; i++) {
-		ck_assert_uint_le(n + iov[i].iov_len, sizeof(frame));
-		memcpy(frame + n, iov[i].iov_base, iov[i].iov_len);
-		n += iov[i].iov_len;
-	}
-	ck_assert_uint_eq(n, b.size_bytes);
-	iobuf_fini(&b);
-	request = (struct request){
-		.magic = request_magic, .loop = fixture.scheduler, .frame = slice_of(frame + 4, n - 4), .received_us = 1};
-	arena_init(&request.arena, 4 * 1024 * 1024);
-	iobuf_init(&request.response);
-	ck_assert_int_eq(front->request(front->ctx, &request), STATUS_OK);
+	kafka_connection_send(dispatch, fixture.scheduler, id, version, body);
 }
 
 static const void *answer(enum kafka_api_id id, int16_t version)
 {
-	void *body;
-	int32_t correlation_id;
-	ck_assert_uint_eq(completed, 1);
-	completed = 0;
-	ck_assert_int_eq(kafka_codec_decode_response(&fixture.arena, slice_of(answer_bytes + 4, answer_size - 4), kafka_messages_api(id),
-		version, &correlation_id, &body), STATUS_OK);
-	ck_assert_int_eq(correlation_id, 7);
-	return body;
+	return kafka_connection_answer(&fixture.arena, id, version);
 }
 
 /* --- cases ------------------------------------------------------------------------------------------------------------------ */
@@ -222,7 +136,7 @@ START_TEST(kafka_interbroker_obeys_the_controller)
 	ck_assert_int_eq(r->topics[0].partition_errors[1].error_code, 56);
 	ck_assert_uint_eq(obeyed.leader_and_isr.topics[0].partition_count, 2);
 	ck_assert_int_eq(obeyed.header.broker_epoch, 5);
-	ck_assert_uint_eq(released, 1);
+	ck_assert_uint_eq(kafka_connection.released, 1);
 
 	m = roles(1);
 	send_request(KAFKA_API_leader_and_isr, 4, &m);
@@ -270,7 +184,7 @@ START_TEST(kafka_interbroker_refuses_strangers)
 	const struct kafka_controlled_shutdown_response *c = answer(KAFKA_API_controlled_shutdown, 3);
 	ck_assert_int_eq(c->error_code, 31);
 	ck_assert_int_eq(obeyed_count + asked_count, 0);
-	listener = "internal"; /* names of listeners know no case */
+	kafka_connection.listener = "internal"; /* names of listeners know no case */
 	send_request(KAFKA_API_leader_and_isr, 7, &m);
 	manual_scheduler_run(fixture.manual);
 	r = answer(KAFKA_API_leader_and_isr, 7);
